@@ -1,0 +1,99 @@
+"""Unpack archives that may be hostile."""
+
+import stat
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from kerasplm.errors import ArchiveError
+
+# Weights hardly compress: more than this is a bomb, not a model.
+MAX_RATIO = 100
+MAX_BYTES = 32 * 2**30
+MAX_FILES = 1000
+SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
+_CHUNK = 2**20
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the file name is that of an archive that `unpack` reads."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip, tar or tar.gz file into an empty folder.
+
+    Only plain files are written. The sizes are counted while writing, since those
+    declared in an archive may lie.
+
+    Args:
+        archive: The file.
+        folder: Where to unpack; the caller removes it on an error.
+
+    Raises:
+        ArchiveError: The archive is broken, names a place outside the folder, holds
+            links or devices, or unpacks to far more than its own size.
+    """
+    limit = min(MAX_BYTES, max(archive.stat().st_size * MAX_RATIO, _CHUNK))
+    written = 0
+    try:
+        for number, (name, source) in enumerate(_members(archive)):
+            if number >= MAX_FILES:
+                raise ArchiveError(
+                    f"{archive}: expected at most {MAX_FILES} files, found more"
+                )
+            target = folder / _safe_name(archive, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                while chunk := source.read(_CHUNK):
+                    written += len(chunk)
+                    if written > limit:
+                        raise ArchiveError(
+                            f"{archive}: {name} unpacks to more than {limit} bytes, "
+                            f"over {MAX_RATIO} times the archive: refused as a "
+                            "decompression bomb"
+                        )
+                    out.write(chunk)
+    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+        raise ArchiveError(f"{archive}: broken archive ({error})") from error
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        if isinstance(error, ArchiveError):
+            raise
+        raise ArchiveError(f"{archive}: cannot be unpacked ({error})") from error
+
+
+def _safe_name(archive: Path, name: str) -> Path:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise ArchiveError(f"{archive}: member {name!r} points outside the archive")
+    return Path(*path.parts)
+
+
+def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    if archive.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(archive) as file:
+            for info in file.infolist():
+                if info.is_dir():
+                    continue
+                kind = info.external_attr >> 16
+                if kind and stat.S_IFMT(kind) not in (0, stat.S_IFREG):
+                    raise ArchiveError(
+                        f"{archive}: member {info.filename!r} is a link or device; "
+                        "expected plain files"
+                    )
+                with file.open(info) as source:
+                    yield info.filename, source
+        return
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.isdir():
+                continue
+            source = tar.extractfile(member) if member.isreg() else None
+            if source is None:
+                raise ArchiveError(
+                    f"{archive}: member {member.name!r} is a link or device; "
+                    "expected plain files"
+                )
+            yield member.name, source

@@ -1,0 +1,311 @@
+"""Read and write TF1 name-based checkpoints. The only module that knows the files."""
+
+import dataclasses
+import glob
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasplm.errors import CheckpointError
+from kerasplm.families import Family, Match
+from kerasplm.files import temporary_folder
+
+_DATA = ".data-00000-of-00001"
+
+
+class Reader:
+    """Read single tensors of a checkpoint: nothing is loaded that is not asked for.
+
+    Args:
+        prefix: Path of the checkpoint without ".index".
+
+    Raises:
+        CheckpointError: Files are missing, empty or no checkpoint.
+    """
+
+    def __init__(self, prefix: Path) -> None:
+        import tensorflow as tf
+
+        self.prefix = prefix
+        index = prefix.with_name(prefix.name + ".index")
+        if not index.is_file():
+            raise CheckpointError(
+                f"{index}: no such file. Expected a TF1 checkpoint: {prefix.name}.index "
+                f"and {prefix.name}.data-*"
+            )
+        shards = sorted(prefix.parent.glob(glob.escape(prefix.name) + ".data-*-of-*"))
+        if not shards:
+            raise CheckpointError(
+                f"{prefix}.data-*: no such file, though {index.name} is there. "
+                "Expected the weights beside the index"
+            )
+        count = int(shards[0].name.rsplit("-", 1)[1])
+        if len(shards) != count:
+            raise CheckpointError(
+                f"{prefix}.data-*: expected {count} files, found {len(shards)}"
+            )
+        try:
+            self._reader = tf.train.load_checkpoint(str(prefix))
+            names = self._reader.get_variable_to_shape_map()
+        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{index}: not a readable checkpoint index ({_line(error)})"
+            ) from error
+        if "_CHECKPOINTABLE_OBJECT_GRAPH" in names:
+            raise CheckpointError(
+                f"{prefix}: an object-based TF2 checkpoint. Expected a TF1 checkpoint "
+                "with variables by name"
+            )
+        # Some exports by Keras carry ":0" behind every name.
+        self._names = {name.removesuffix(":0"): name for name in names}
+        self.shapes: dict[str, tuple[int, ...]] = {
+            ours: tuple(names[theirs]) for ours, theirs in self._names.items()
+        }
+
+    def read(self, name: str) -> np.ndarray:
+        """Return one variable.
+
+        Raises:
+            CheckpointError: Its bytes are missing or damaged.
+        """
+        import tensorflow as tf
+
+        try:
+            return self._reader.get_tensor(self._names[name])
+        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{self.prefix}.data-*: truncated or damaged: variable {name} of shape "
+                f"{list(self.shapes[name])} cannot be read ({_line(error)})"
+            ) from error
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:200]
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadReport:
+    """Say what became of every variable of a checkpoint and every weight.
+
+    Args:
+        family: Name of the family.
+        prefix: The checkpoint.
+        loaded: Our weight paths to checkpoint names.
+        skipped: Weights left as they were, because `skip` names them.
+        unused: Variables that the model has no weight for: heads that were not
+            asked for, other parts, heads of other tasks.
+        slots: Optimizer slots and counters.
+        heads: Heads that the checkpoint holds.
+        assumed: Config fields that neither the JSON nor the shapes gave.
+    """
+
+    family: str
+    prefix: str
+    loaded: Mapping[str, str]
+    skipped: tuple[str, ...]
+    unused: tuple[str, ...]
+    slots: tuple[str, ...]
+    heads: tuple[str, ...]
+    assumed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return one line."""
+        return (
+            f"{self.prefix}: {self.family}, {len(self.loaded)} weights loaded, "
+            f"{len(self.skipped)} skipped, {len(self.unused)} variables unused, "
+            f"{len(self.slots)} optimizer slots ignored; heads in the checkpoint: "
+            f"{', '.join(self.heads) or 'none'}"
+        )
+
+
+def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Return the parts of a model that the family tables name.
+
+    Args:
+        model: An `Encoder`, a `PretrainedModel` or a `Classifier`.
+
+    Raises:
+        CheckpointError: It is none of these.
+    """
+    if hasattr(model, "embeddings"):
+        return {"encoder": model}
+    if hasattr(model, "heads"):
+        return {"encoder": model.encoder, **model.heads}
+    if hasattr(model, "labels"):
+        parts = {"encoder": model.encoder, "classifier/logits": model.logits}
+        return parts if model.norm is None else parts | {"classifier/norm": model.norm}
+    raise CheckpointError(
+        f"{type(model).__name__}: expected an Encoder, a PretrainedModel or a Classifier"
+    )
+
+
+def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return all weights by the path that the family tables use.
+
+    The path is taken relative to the component: what stands before it depends on
+    how the component was put into a larger model.
+    """
+    return {
+        f"{part}/{weight.path.split('/', 1)[1]}": weight
+        for part, layer in components(model).items()
+        for weight in layer.weights
+    }
+
+
+def load_weights(
+    model: keras.Model, found: Match, reader: Reader, skip: Sequence[str] = ()
+) -> LoadReport:
+    """Fill the model from a checkpoint, tensor by tensor.
+
+    Args:
+        model: As for `components`.
+        found: The family and its view of the variables.
+        reader: The checkpoint.
+        skip: Regular expressions of weight paths (without the leading "encoder/")
+            to leave as they are.
+
+    Raises:
+        CheckpointError: Weights are missing, of the wrong shape, or variables of the
+            encoder are left over; the message lists all.
+    """
+
+    def skipped(path: str) -> bool:
+        return any(re.fullmatch(p, path.removeprefix("encoder/")) for p in skip)
+
+    weights = named_weights(model)
+    wanted = {path for path in weights if not skipped(path)}
+    problems = [
+        f"missing: {path} ({found.family.theirs(path)[0]})"
+        for path in weights
+        if path in wanted and path not in found.names
+    ]
+    # A whole head may be left unused; a part of the encoder or of a head may not.
+    parts = {path.split("/")[0] for path in weights}
+    surplus = [p for p in found.names if p.split("/")[0] in parts and p not in weights]
+    problems += [
+        f"unexpected: {path} ({found.names[path]})"
+        for path in surplus
+        if not skipped(path)
+    ]
+    for path in sorted(wanted & set(found.names)):
+        problems += _shape_problem(path, weights[path], found, reader)
+    if problems:
+        raise CheckpointError(
+            f"{reader.prefix}: does not fit the model ({found.family.name}):\n  "
+            + "\n  ".join(problems)
+        )
+    loaded = {path: found.names[path] for path in weights if path in wanted}
+    for path, name in loaded.items():
+        value = reader.read(name)
+        if found.family.theirs(path)[1]:
+            value = value.T
+        weights[path].assign(value[: weights[path].shape[0]].astype("float32"))
+    unused = [name for path, name in found.names.items() if path not in loaded]
+    return LoadReport(
+        family=found.family.name,
+        prefix=str(reader.prefix),
+        loaded=loaded,
+        skipped=tuple(sorted(set(weights) - wanted)),
+        unused=(*unused, *found.other),
+        slots=found.slots,
+        heads=heads_in(found),
+    )
+
+
+def heads_in(found: Match) -> tuple[str, ...]:
+    """Return the heads that a checkpoint holds, in the order of the tables."""
+    heads = {path.split("/")[0] for path in found.names} - {"encoder"}
+    return tuple(h for h in ("mlm", "sentence_pair", "rtd", "classifier") if h in heads)
+
+
+def _shape_problem(
+    path: str, weight: keras.Variable, found: Match, reader: Reader
+) -> list[str]:
+    shape = reader.shapes[found.names[path]]
+    if found.family.theirs(path)[1]:
+        shape = shape[::-1]
+    ours = tuple(weight.shape)
+    if shape == ours:
+        return []
+    # Fewer positions are a prefix of the table; more would have to be invented.
+    fewer = path == "encoder/embeddings/position" and shape[1:] == ours[1:]
+    if fewer and ours[0] < shape[0]:
+        return []
+    return [
+        f"wrong shape: {path} is {list(ours)}, {found.names[path]} is {list(shape)}"
+    ]
+
+
+def their_names(model: keras.Model, family: Family) -> dict[str, tuple[str, bool]]:
+    """Return the checkpoint name of every weight and whether to transpose it.
+
+    Raises:
+        CheckpointError: The family has no name for some weights.
+    """
+    task = getattr(model, "task", "classification")
+    names, lost = {}, []
+    for path in named_weights(model):
+        try:
+            names[path] = family.theirs(path, task)
+        except KeyError:
+            lost.append(path)
+    if lost:
+        raise CheckpointError(
+            f"family {family.name!r} has no names for {', '.join(lost[:8])}: "
+            "these weights cannot be written to a TF1 checkpoint"
+        )
+    return names
+
+
+def write(prefix: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """Write a checkpoint that `tf.compat.v1.train.Saver` restores.
+
+    Both files appear under their names only when they are complete.
+
+    Args:
+        prefix: Path without ".index"; the folder is made.
+        tensors: Values by variable name.
+    """
+    import tensorflow as tf
+
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(prefix.parent) as folder:
+        names = sorted(tensors)
+        tf.raw_ops.SaveV2(
+            prefix=str(folder / "model"),
+            tensor_names=names,
+            shape_and_slices=[""] * len(names),
+            tensors=[tf.constant(tensors[name]) for name in names],
+        )
+        # The data first: an index without its data is the only broken state.
+        os.replace(folder / f"model{_DATA}", f"{prefix}{_DATA}")
+        os.replace(folder / "model.index", f"{prefix}.index")
+
+
+def collect(
+    models: Iterable[keras.Model], families: Iterable[Family]
+) -> dict[str, Any]:
+    """Return the values of all weights of the models by checkpoint name.
+
+    Raises:
+        CheckpointError: Two models hold different values under one name.
+    """
+    tensors: dict[str, np.ndarray] = {}
+    for model, family in zip(models, families, strict=True):
+        names = their_names(model, family)
+        for path, weight in named_weights(model).items():
+            name, transpose = names[path]
+            value = keras.ops.convert_to_numpy(weight)
+            value = value.T if transpose else value
+            if name in tensors and not np.array_equal(tensors[name], value):
+                raise CheckpointError(
+                    f"{name}: the models that share this variable hold different "
+                    "values; save them to separate checkpoints"
+                )
+            tensors[name] = value
+    return tensors

@@ -1,0 +1,159 @@
+"""The encoder: every family's network, chosen by its `Config`."""
+
+from typing import Any, Self
+
+import keras
+from keras import ops
+
+from kerasplm import masks
+from kerasplm.config import Config
+from kerasplm.layers import ACTIVATIONS, Block, Embeddings, initializer
+from kerasplm.relative import relative_table
+
+Tensor = Any
+Inputs = dict[str, Tensor]
+
+
+@keras.saving.register_keras_serializable(package="kerasplm")
+class Encoder(keras.Model):
+    """Turn token ids into contextual vectors.
+
+    One class serves BERT, RoBERTa-zh, ALBERT in three layouts, ELECTRA, NEZHA,
+    NEZHA-Gen, the Zhuiyi models, SimBERT and WoBERT; `config` says which. All
+    weights exist after construction. Sub-layers are reachable as `embeddings`,
+    `blocks[i]` and `pooler`.
+
+    Args:
+        config: Sizes and choices.
+        name: Name of the model.
+
+    Example:
+        >>> encoder = Encoder(Config(vocab_size=100, hidden_size=24,
+        ...     num_hidden_layers=2, num_attention_heads=4, intermediate_size=48))
+        >>> encoder({"token_ids": np.array([[2, 7, 3]])})["pooled_output"].shape
+        TensorShape([1, 24])
+
+    Source: `BertModel` of google-research/bert modeling.py (arXiv:1810.04805) and
+    of the projects that grew from it.
+    """
+
+    def __init__(self, config: Config, name: str = "encoder", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.blocks = [Block(config, name=name) for name in self._block_names()]
+        self.pooler = None
+        if config.pooler != "none":
+            self.pooler = keras.layers.Dense(
+                config.hidden_size,
+                kernel_initializer=initializer(config),
+                name="pooler",
+            )
+        self.build()
+
+    def _block_names(self) -> list[str]:
+        """Name a block by its layer, or by its group and place in the group."""
+        if self.config.num_hidden_groups is None:
+            return [f"layer_{i}" for i in range(self.config.num_hidden_layers)]
+        inner = range(self.config.inner_group_num)
+        used = sorted(set(self.config.groups()))
+        return [f"group_{g}_{j}" for g in used for j in inner]
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create all weights."""
+        if self.built:
+            return
+        self.embeddings.build(None)
+        for block in self.blocks:
+            block.build(None)
+        if self.pooler is not None:
+            self.pooler.build((None, self.config.hidden_size))
+        self.built = True
+
+    def layers_in_order(self) -> list[Block]:
+        """Return the blocks in order of application; shared ones repeat."""
+        groups, inner = self.config.groups(), self.config.inner_group_num
+        place = {group: n * inner for n, group in enumerate(sorted(set(groups)))}
+        return [self.blocks[place[g] + j] for g in groups for j in range(inner)]
+
+    def call(
+        self,
+        inputs: Inputs,
+        training: bool | None = None,
+        return_hidden_states: bool = False,
+        return_attention_scores: bool = False,
+    ) -> dict[str, Any]:
+        """Encode a batch.
+
+        Args:
+            inputs: `token_ids` (B, T) int; optional `segment_ids` (B, T) int,
+                default zeros; optional `padding_mask` (B, T), True = real token,
+                default all True, as in the original code; optional `position_ids`
+                (B, T) int, default 0 ... T-1; optional `attention_mask`, boolean,
+                broadcast to (B, N, T, T), which replaces the mask that
+                `config.attention` and `padding_mask` would give.
+            training: Whether dropout is on.
+            return_hidden_states: Add `embedding_output`, the normalised sum of
+                the embedding tables, and `hidden_states`, a list of the input of
+                the first block and the output of every block, (B, T, D) each.
+            return_attention_scores: Add `attention_scores`, a list with the
+                (B, N, T, T) scores of each block, scaled and masked, before
+                softmax.
+
+        Returns:
+            `sequence_output` (B, T, D), `pooled_output` (B, D), and what was asked.
+
+        Raises:
+            ValueError: More tokens than the model has positions.
+        """
+        token_ids = ops.convert_to_tensor(inputs["token_ids"])
+        segment_ids = inputs.get("segment_ids")
+        if segment_ids is None:
+            segment_ids = ops.zeros_like(token_ids)
+        mask = inputs.get("attention_mask")
+        if mask is None:
+            padding_mask = inputs.get("padding_mask")
+            if padding_mask is None:
+                padding_mask = ops.ones_like(token_ids)
+            mask = masks.attention_mask(
+                self.config.attention, padding_mask, segment_ids
+            )
+        normed, x = self.embeddings(
+            token_ids,
+            segment_ids=segment_ids,
+            position_ids=inputs.get("position_ids"),
+            training=training,
+        )
+        relative = None
+        if self.config.position == "nezha":
+            length = ops.shape(token_ids)[1]
+            relative = relative_table(self.config, length, x.dtype)
+        states, all_scores = [x], []
+        for block in self.layers_in_order():
+            x, scores = block(
+                x, attention_mask=mask, relative=relative, training=training
+            )
+            states.append(x)
+            all_scores.append(scores)
+        out = {"sequence_output": x, "pooled_output": self.pool(x)}
+        if return_hidden_states:
+            out.update(embedding_output=normed, hidden_states=states)
+        if return_attention_scores:
+            out["attention_scores"] = all_scores
+        return out
+
+    def pool(self, sequence_output: Tensor) -> Tensor:
+        """Return the vector (B, D) that stands for the whole sequence."""
+        first = sequence_output[:, 0]
+        if self.pooler is None:
+            return first
+        return ACTIVATIONS[self.config.pooler](self.pooler(first))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor arguments as plain values."""
+        return {"config": self.config.to_dict(), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Build from what `get_config` returned."""
+        return cls(Config.from_dict(config["config"]), name=config["name"])

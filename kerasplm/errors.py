@@ -1,0 +1,29 @@
+"""The errors that kerasplm raises for bad input: one clear sentence each."""
+
+
+class PLMError(ValueError):
+    """Base of every error that names a file, a place, the expected and the found."""
+
+
+class ConfigError(PLMError):
+    """A configuration contradicts itself or the weights, or lacks a field."""
+
+
+class CheckpointError(PLMError):
+    """A checkpoint is missing, truncated, or does not fit the model."""
+
+
+class FamilyError(PLMError):
+    """No family, or more than one, explains the variables of a checkpoint."""
+
+
+class ArchiveError(PLMError):
+    """An archive is broken or hostile (path traversal, links, a bomb)."""
+
+
+class VocabError(PLMError):
+    """A vocabulary file cannot be used."""
+
+
+class DataError(PLMError):
+    """A data file of a task is broken at a named line."""

@@ -1,0 +1,162 @@
+"""What a family is: a table of checkpoint names and a few facts. Pure data.
+
+A table maps our weight paths to the names in the original checkpoints. Both sides
+are templates with placeholders of a closed set, so one table serves reading,
+writing and recognising a checkpoint.
+"""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+TRANSPOSE = "transpose"
+"""Mark of a weight that the checkpoint stores as [out, in]."""
+
+Entry = str | tuple[str, str]
+Table = Mapping[str, Entry]
+
+_PLACEHOLDERS = {
+    "i": r"\d+",  # layer
+    "g": r"\d+",  # ALBERT group
+    "j": r"\d+",  # block inside the group
+    "qkv": "query|key|value",
+    "w": "kernel|bias",
+    "n": "gamma|beta",
+    "task": "[^/]+",  # ELECTRA's name of a fine-tuning task
+}
+
+# Variables that training leaves in a checkpoint and no model needs.
+SLOTS = re.compile(
+    r"(.*/)?(adam_[mv]|lamb_[mv]|Adam|Adam_1|Momentum|shadow|ExponentialMovingAverage"
+    r"|global_step|(adam_)?beta[12]_power|loss_scale.*|good_steps|bad_steps"
+    r"|current_loss_scale|num_good_steps|save_counter)(_\d+)?"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Family:
+    """Describe one family of published checkpoints.
+
+    Args:
+        name: What users pass as `family=`.
+        title: The models it stands for.
+        source: Repository and file whose behaviour is reproduced.
+        paper: arXiv id.
+        weights: Our weight paths to checkpoint names, both templates.
+        required: Our templates of which the checkpoint must hold at least one
+            variable each.
+        gelu: What "gelu" in the configuration JSON means.
+        fixed: Config fields that hold for the family whatever the JSON says.
+        part: "discriminator" or "generator" where a checkpoint holds two
+            networks, else "".
+        other: Regular expressions of variables of the other part or of heads for
+            other tasks: known, reported, not read.
+        config_hint: Key of the configuration JSON that only this family sets. The
+            three hints decide where variables cannot, in this order.
+        path_hint: Regular expression that is found in the folder or file name of
+            the family's releases.
+        vocab_hint: What its vocabulary shows: "words" (tokens of several Chinese
+            characters), "no_mask" ([MASK] is missing), "" nothing.
+        hint_only: Whether the family is considered only when a hint speaks for
+            it, because another one has the same variables.
+        config_file: Name under which `save_checkpoint` writes the configuration.
+        tokenizer: Rules for control characters: "bert" or "electra".
+        head_size: If the original code derives the number of heads from the hidden
+            size, the width of one head.
+        unsupported: Why the family is known but cannot be loaded; it is listed so
+            that its checkpoints are not taken for another family's.
+    """
+
+    name: str
+    title: str
+    source: str
+    paper: str
+    weights: Table
+    required: tuple[str, ...]
+    gelu: Literal["gelu_tanh", "gelu_erf"] = "gelu_tanh"
+    fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    part: Literal["", "discriminator", "generator"] = ""
+    other: tuple[str, ...] = ()
+    config_hint: str = ""
+    path_hint: str = ""
+    vocab_hint: Literal["", "words", "no_mask"] = ""
+    hint_only: bool = False
+    config_file: str = "bert_config.json"
+    tokenizer: Literal["bert", "electra"] = "bert"
+    head_size: int | None = None
+    unsupported: str = ""
+
+    def ours(self, theirs: str) -> tuple[str, dict[str, str]] | None:
+        """Return our path of a checkpoint name and its placeholders, or None."""
+        for rule in _rules(tuple(self.weights.items())):
+            found = rule.theirs.fullmatch(theirs)
+            if found:
+                return rule.our_template.format(**found.groupdict()), found.groupdict()
+        return None
+
+    def theirs(self, ours: str, task: str = "classification") -> tuple[str, bool]:
+        """Return the checkpoint name of our path and whether to transpose.
+
+        Raises:
+            KeyError: The family's table has no such weight.
+        """
+        for rule in _rules(tuple(self.weights.items())):
+            found = rule.ours.fullmatch(ours)
+            if found:
+                fields = {"task": task, **found.groupdict()}
+                return rule.their_template.format(**fields), rule.transpose
+        raise KeyError(ours)
+
+    def is_other(self, theirs: str) -> bool:
+        """Whether the variable is known to belong to something else."""
+        return any(re.fullmatch(pattern, theirs) for pattern in self.other)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rule:
+    our_template: str
+    their_template: str
+    ours: re.Pattern[str]
+    theirs: re.Pattern[str]
+    transpose: bool
+
+
+@functools.lru_cache(maxsize=64)
+def _rules(items: tuple[tuple[str, Entry], ...]) -> tuple[_Rule, ...]:
+    rules = []
+    for ours, entry in items:
+        theirs, transform = (entry, "") if isinstance(entry, str) else entry
+        rules.append(
+            _Rule(ours, theirs, _regex(ours), _regex(theirs), transform == TRANSPOSE)
+        )
+    return tuple(rules)
+
+
+def _regex(template: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", template)
+    pattern = ""
+    for n, part in enumerate(parts):
+        pattern += f"(?P<{part}>{_PLACEHOLDERS[part]})" if n % 2 else re.escape(part)
+    return re.compile(pattern)
+
+
+def rescope(table: Table, rules: Iterable[tuple[str, str]]) -> dict[str, Entry]:
+    """Return the table with the beginning of the checkpoint names replaced.
+
+    Args:
+        table: Our paths to checkpoint names.
+        rules: (old beginning, new beginning); the first that fits is applied.
+    """
+
+    def move(name: str) -> str:
+        for old, new in rules:
+            if name.startswith(old):
+                return new + name.removeprefix(old)
+        return name
+
+    return {
+        ours: move(entry) if isinstance(entry, str) else (move(entry[0]), entry[1])
+        for ours, entry in table.items()
+    }

@@ -1,0 +1,64 @@
+"""BERT and the models with its layout: RoBERTa-zh, BERT-wwm, RBT, WoBERT."""
+
+from kerasplm.families.base import TRANSPOSE, Entry, Family
+
+TABLES: dict[str, Entry] = {
+    "encoder/embeddings/word": "bert/embeddings/word_embeddings",
+    "encoder/embeddings/type": "bert/embeddings/token_type_embeddings",
+    "encoder/embeddings/position": "bert/embeddings/position_embeddings",
+    "encoder/embeddings/norm/{n}": "bert/embeddings/LayerNorm/{n}",
+}
+LAYERS: dict[str, Entry] = {
+    "encoder/layer_{i}/attention/{qkv}/{w}": (
+        "bert/encoder/layer_{i}/attention/self/{qkv}/{w}"
+    ),
+    "encoder/layer_{i}/attention/output/{w}": (
+        "bert/encoder/layer_{i}/attention/output/dense/{w}"
+    ),
+    "encoder/layer_{i}/attention_norm/{n}": (
+        "bert/encoder/layer_{i}/attention/output/LayerNorm/{n}"
+    ),
+    "encoder/layer_{i}/ffn/inner/{w}": "bert/encoder/layer_{i}/intermediate/dense/{w}",
+    "encoder/layer_{i}/ffn/outer/{w}": "bert/encoder/layer_{i}/output/dense/{w}",
+    "encoder/layer_{i}/ffn_norm/{n}": "bert/encoder/layer_{i}/output/LayerNorm/{n}",
+}
+POOLER: dict[str, Entry] = {"encoder/pooler/{w}": "bert/pooler/dense/{w}"}
+MLM: dict[str, Entry] = {
+    "mlm/dense/{w}": "cls/predictions/transform/dense/{w}",
+    "mlm/norm/{n}": "cls/predictions/transform/LayerNorm/{n}",
+    "mlm/bias": "cls/predictions/output_bias",
+}
+SENTENCE_PAIR: dict[str, Entry] = {
+    "sentence_pair/kernel": ("cls/seq_relationship/output_weights", TRANSPOSE),
+    "sentence_pair/bias": "cls/seq_relationship/output_bias",
+}
+CLASSIFIER: dict[str, Entry] = {
+    "classifier/logits/kernel": ("output_weights", TRANSPOSE),
+    "classifier/logits/bias": "output_bias",
+}
+HEADS = MLM | SENTENCE_PAIR | CLASSIFIER
+OTHER_HEADS = ("cls/squad/.*", "(start|end)_logits/.*", "answer_class/.*")
+
+BERT = Family(
+    name="bert",
+    title="BERT, RoBERTa-zh, BERT-wwm(-ext), RoBERTa-wwm(-ext), RBT, RoBERTa tiny",
+    source="google-research/bert modeling.py",
+    paper="arXiv:1810.04805",
+    weights=TABLES | LAYERS | POOLER | HEADS,
+    required=(*TABLES, *LAYERS),
+    other=OTHER_HEADS,
+)
+
+WOBERT = Family(
+    name="wobert",
+    title="WoBERT, WoBERT+ (BERT with a vocabulary of words)",
+    source="ZhuiyiTechnology/WoBERT; bojone/bert4keras models.py",
+    paper="",
+    weights=BERT.weights,
+    required=BERT.required,
+    gelu="gelu_erf",
+    other=OTHER_HEADS,
+    path_hint="wobert",
+    vocab_hint="words",
+    hint_only=True,
+)

@@ -1,0 +1,66 @@
+"""NEZHA (relative positions) and NEZHA-Gen (a causal BERT without segments)."""
+
+from kerasplm.families.base import Entry, Family
+from kerasplm.families.bert import HEADS, LAYERS, MLM, OTHER_HEADS, POOLER, TABLES
+
+_PAPER = "arXiv:1909.00204"
+_NO_POSITION = {k: v for k, v in TABLES.items() if not k.endswith("/position")}
+_NO_TYPE = {k: v for k, v in TABLES.items() if not k.endswith("/type")}
+_GEN: dict[str, Entry] = _NO_TYPE | LAYERS | MLM
+_GEN_FIXED = {"type_vocab_size": 0, "attention": "causal", "pooler": "none"}
+
+NEZHA = Family(
+    name="nezha",
+    title="NEZHA, NEZHA-wwm, WoNEZHA",
+    source="huawei-noah/Pretrained-Language-Model NEZHA-TensorFlow/modeling.py",
+    paper=_PAPER,
+    weights=_NO_POSITION | LAYERS | POOLER | HEADS,
+    required=(*_NO_POSITION, *LAYERS),
+    fixed={"position": "nezha"},
+    other=OTHER_HEADS,
+    config_hint="use_relative_position",
+    path_hint="nezha",
+)
+
+# The same variables, yet another position encoding: never to be read as NEZHA.
+ROFORMER = Family(
+    name="roformer",
+    title="RoFormer",
+    source="ZhuiyiTechnology/roformer",
+    paper="arXiv:2104.09864",
+    weights=NEZHA.weights,
+    required=NEZHA.required,
+    other=OTHER_HEADS,
+    path_hint="roformer",
+    unsupported="rotary positions are not implemented",
+)
+
+# Both releases have the same variables and "gelu" in the configuration, yet the
+# scripts compute different forms: only the name tells them apart.
+NEZHA_GEN = Family(
+    name="nezha_gen",
+    title="NEZHA-Gen, general text (cn_gpt)",
+    source="NEZHA-Gen-TensorFlow/interactive_conditional_generation.py",
+    paper=_PAPER,
+    weights=_GEN,
+    required=tuple(_GEN),
+    gelu="gelu_erf",
+    fixed=_GEN_FIXED,
+    path_hint="cn_gpt|nezha_gpt",
+    hint_only=True,
+    config_file="config.json",
+    tokenizer="electra",
+)
+NEZHA_GEN_POETRY = Family(
+    name="nezha_gen_poetry",
+    title="NEZHA-Gen, classical poetry (Yuefu)",
+    source="NEZHA-Gen-TensorFlow/poetry.py",
+    paper="arXiv:1907.00151",
+    weights=_GEN,
+    required=tuple(_GEN),
+    fixed=_GEN_FIXED,
+    path_hint="poetry|yuefu",
+    hint_only=True,
+    config_file="config.json",
+    tokenizer="electra",
+)

@@ -1,0 +1,325 @@
+"""The bricks of every encoder: embeddings, attention, feed-forward, block.
+
+Letters: B batch, T query tokens, S key tokens, N heads, H value size per head,
+K key size per head, D hidden size, E word size, I intermediate size, V vocabulary,
+M masked positions, C classes, R = 2 T - 1 relative distances.
+
+Weights keep the shapes in which the TF1 checkpoints store them, so that a
+checkpoint table is a list of renames.
+"""
+
+import contextlib
+import contextvars
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasplm.config import Config
+from kerasplm.relative import by_distance, by_key
+
+Tensor = Any
+
+# The value that the original code adds to scores of tokens that must not be seen.
+MASK_VALUE = -10000.0
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu_tanh": functools.partial(ops.gelu, approximate=True),
+    "gelu_erf": functools.partial(ops.gelu, approximate=False),
+    "relu": ops.relu,
+    "tanh": ops.tanh,
+    "swish": ops.silu,
+    "linear": lambda x: x,
+}
+
+_skip_init: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    "skip_init", default=False
+)
+
+
+@contextlib.contextmanager
+def skip_initialization() -> Iterator[None]:
+    """Build layers with zeros: for models whose weights are read right after."""
+    token = _skip_init.set(True)
+    try:
+        yield
+    finally:
+        _skip_init.reset(token)
+
+
+def initializer(config: Config) -> keras.Initializer:
+    """Return the truncated normal of the original code (cut at two sigma)."""
+    if _skip_init.get():
+        return keras.initializers.Zeros()
+    return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
+
+
+def norm(config: Config, name: str) -> keras.layers.LayerNormalization:
+    """Return a layer normalisation with the epsilon of the configuration."""
+    return keras.layers.LayerNormalization(epsilon=config.layer_norm_eps, name=name)
+
+
+class ConfiguredLayer(keras.layers.Layer):
+    """A layer whose only constructor argument is the `Config`."""
+
+    def __init__(self, config: Config, name: str, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.config = config
+
+    def dense(self, units: int, name: str, use_bias: bool = True) -> keras.layers.Dense:
+        """Return a dense layer with the initializer of the configuration."""
+        return keras.layers.Dense(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=initializer(self.config),
+            name=name,
+        )
+
+
+class Embeddings(ConfiguredLayer):
+    """Sum the word, segment and position vectors, normalise, map to width D."""
+
+    def __init__(self, config: Config, name: str = "embeddings") -> None:
+        super().__init__(config, name)
+        self.norm = norm(config, "norm")
+        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
+        self.projection = None
+        if config.has_projection:
+            use_bias = config.embedding_projection == "after_norm"
+            self.projection = self.dense(config.hidden_size, "projection", use_bias)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the tables."""
+        config = self.config
+        width = config.table_size
+        self.word = self._table("word", config.vocab_size, config.word_size)
+        self.type = self.position = None
+        if config.type_vocab_size:
+            self.type = self._table("type", config.type_vocab_size, width)
+        if config.position == "absolute":
+            rows = config.max_position_embeddings
+            self.position = self._table("position", rows, width)
+        self.norm.build((None, None, width))
+        if self.projection is not None:
+            self.projection.build((None, None, config.word_size))
+
+    def _table(self, name: str, rows: int, width: int) -> keras.Variable:
+        # autocast=False: in mixed precision only the looked-up rows are cast.
+        return self.add_weight(
+            name=name,
+            shape=(rows, width),
+            initializer=initializer(self.config),
+            autocast=False,
+        )
+
+    def call(
+        self,
+        token_ids: Tensor,
+        segment_ids: Tensor,
+        position_ids: Tensor | None = None,
+        training: bool | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Look up (B, T) ids.
+
+        Returns:
+            The normalised sum (B, T, table size) and the input of the first block
+            (B, T, D).
+        """
+        before = self.config.embedding_projection == "before_norm"
+        x = ops.cast(ops.take(self.word, token_ids, axis=0), self.compute_dtype)
+        if self.projection is not None and before:
+            x = self.projection(x)
+        if self.type is not None:
+            x += ops.cast(ops.take(self.type, segment_ids, axis=0), x.dtype)
+        if self.position is not None:
+            x += ops.cast(self._positions(token_ids, position_ids), x.dtype)
+        normed = self.dropout(self.norm(x), training=training)
+        if self.projection is not None and not before:
+            return normed, self.projection(normed)
+        return normed, normed
+
+    def _positions(self, token_ids: Tensor, position_ids: Tensor | None) -> Tensor:
+        if position_ids is not None:
+            return ops.take(self.position, position_ids, axis=0)
+        length, rows = token_ids.shape[1], self.config.max_position_embeddings
+        if length is not None and length > rows:
+            raise ValueError(
+                f"The model has {rows} positions (max_position_embeddings). "
+                f"Received: {length} tokens per row; truncate with max_length={rows}"
+            )
+        return self.position[: ops.shape(token_ids)[1]]
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Map (..., E) vectors to scores of every word (..., V): the tied decoder.
+
+        With a projection before the norm the vectors have width D and pass its
+        transpose first.
+        """
+        if self.config.embedding_projection == "before_norm":
+            kernel = ops.cast(self.projection.kernel, x.dtype)
+            x = ops.matmul(x, ops.transpose(kernel))
+        return ops.matmul(x, ops.transpose(ops.cast(self.word, x.dtype)))
+
+
+class Attention(ConfiguredLayer):
+    """Let every token average the values of the tokens it may attend to.
+
+    scores = q kᵀ / sqrt(K) (+ q Rᵀ / sqrt(K) with NEZHA's relative table R); the
+    weights softmax(scores) average v (and R). Key and value sizes may differ.
+    """
+
+    def __init__(self, config: Config, name: str = "attention") -> None:
+        super().__init__(config, name)
+        keys = config.num_attention_heads * config.key_size
+        self.query = self.dense(keys, "query")
+        self.key = self.dense(keys, "key")
+        self.value = self.dense(config.hidden_size, "value")
+        self.output_dense = self.dense(config.hidden_size, "output")
+        self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the four projections."""
+        for layer in (self.query, self.key, self.value, self.output_dense):
+            layer.build((None, None, self.config.hidden_size))
+
+    def call(
+        self,
+        x: Tensor,
+        attention_mask: Tensor,
+        relative: Tensor | None = None,
+        training: bool | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Attend within (B, T, D).
+
+        Args:
+            x: (B, T, D).
+            attention_mask: Boolean, broadcasts to (B, N, T, S).
+            relative: None or the rows of `relative_table`, (R, H).
+            training: Whether dropout is on.
+
+        Returns:
+            (B, T, D), and the scores (B, N, T, S) scaled and masked, before softmax.
+        """
+        config = self.config
+        q = self._split(self.query(x), config.key_size)  # [B, N, T, K]
+        k = self._split(self.key(x), config.key_size)
+        v = self._split(self.value(x), config.head_size)
+        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # [B, N, T, S]
+        if relative is not None:
+            scores += by_key(ops.matmul(q, ops.transpose(relative)))
+        # Softmax in float32: float16 cannot tell large scores apart.
+        scores = ops.cast(scores, "float32") * config.key_size**-0.5
+        blocked = 1.0 - ops.cast(attention_mask, "float32")
+        scores += blocked * MASK_VALUE
+        weights = ops.cast(ops.softmax(scores, axis=-1), x.dtype)
+        weights = self.dropout(weights, training=training)
+        out = ops.matmul(weights, v)  # [B, N, T, H]
+        if relative is not None:
+            out += ops.matmul(by_distance(weights), relative)
+        out = ops.transpose(out, (0, 2, 1, 3))
+        out = ops.reshape(out, (ops.shape(x)[0], -1, config.hidden_size))
+        return self.output_dense(out), scores
+
+    def _split(self, x: Tensor, size: int) -> Tensor:
+        heads = self.config.num_attention_heads
+        x = ops.reshape(x, (ops.shape(x)[0], -1, heads, size))
+        return ops.transpose(x, (0, 2, 1, 3))
+
+
+class GroupedDense(ConfiguredLayer):
+    """Apply G dense layers side by side, each to its share of the features.
+
+    Feature h * G + g goes to group g; the outputs of the groups follow each other.
+
+    Source: `dense_layer_2d` with `num_groups` of brightmart/albert_zh
+    modeling_google_fast.py.
+    """
+
+    def __init__(self, config: Config, units: int, name: str) -> None:
+        super().__init__(config, name)
+        self.units = units
+
+    def build(self, input_shape: Any) -> None:
+        """Create the kernel [in / G, out / G, G] and the bias [out]."""
+        groups = self.config.ffn_groups
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1] // groups, self.units // groups, groups),
+            initializer=initializer(self.config),
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.units,), initializer="zeros"
+        )
+
+    def call(self, x: Tensor) -> Tensor:
+        """Map (B, T, in) to (B, T, out)."""
+        batch, groups = ops.shape(x)[0], self.config.ffn_groups
+        x = ops.reshape(x, (batch, -1, x.shape[-1] // groups, groups))
+        x = ops.einsum("bthg,hog->btgo", x, self.kernel)
+        return ops.reshape(x, (batch, -1, self.units)) + self.bias
+
+
+class FeedForward(ConfiguredLayer):
+    """Apply dense, activation, dense: D to I to D."""
+
+    def __init__(self, config: Config, name: str = "ffn") -> None:
+        super().__init__(config, name)
+        sizes = (("inner", config.intermediate_size), ("outer", config.hidden_size))
+        if config.ffn_groups == 1:
+            self.inner, self.outer = (self.dense(size, part) for part, size in sizes)
+        else:
+            self.inner, self.outer = (
+                GroupedDense(config, size, part) for part, size in sizes
+            )
+        self.activation = ACTIVATIONS[config.hidden_act]
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create both layers."""
+        self.inner.build((None, None, self.config.hidden_size))
+        self.outer.build((None, None, self.config.intermediate_size))
+
+    def call(self, x: Tensor) -> Tensor:
+        """Map (B, T, D) to (B, T, D)."""
+        return self.outer(self.activation(self.inner(x)))
+
+
+class Block(ConfiguredLayer):
+    """One layer: attention and feed-forward, each with a residual and a norm."""
+
+    def __init__(self, config: Config, name: str) -> None:
+        super().__init__(config, name)
+        self.attention = Attention(config)
+        self.attention_norm = norm(config, "attention_norm")
+        self.ffn = FeedForward(config)
+        self.ffn_norm = norm(config, "ffn_norm")
+        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create all sub-layers."""
+        shape = (None, None, self.config.hidden_size)
+        for layer in (self.attention, self.attention_norm, self.ffn, self.ffn_norm):
+            layer.build(shape)
+
+    def call(
+        self,
+        x: Tensor,
+        attention_mask: Tensor,
+        relative: Tensor | None = None,
+        training: bool | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Map (B, T, D) to (B, T, D); also return the scores (B, N, T, S)."""
+        pre = self.config.ln_type == "pre"
+        a, scores = self.attention(
+            self.attention_norm(x) if pre else x,
+            attention_mask=attention_mask,
+            relative=relative,
+            training=training,
+        )
+        x = x + self.dropout(a, training=training)
+        if not pre:
+            x = self.attention_norm(x)
+        f = self.ffn(self.ffn_norm(x) if pre else x)
+        x = x + self.dropout(f, training=training)
+        return (x if pre else self.ffn_norm(x)), scores

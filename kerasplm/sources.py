@@ -1,0 +1,172 @@
+"""Find the files of a model: checkpoint, configuration, vocabulary."""
+
+import contextlib
+import dataclasses
+import glob
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasplm.archive import SUFFIXES, is_archive, unpack
+from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.families import Hints
+
+_CONFIG = re.compile(
+    r"(?!tokenizer|generation|special)(.*config.*|(disc|gen).*tor)\.json"
+)
+_STEP = re.compile(r".*?-(\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where the files of one model are.
+
+    Args:
+        folder: The folder that holds them.
+        prefix: The checkpoint without ".index"; None if the folder has none.
+        name: What the user gave, for messages.
+    """
+
+    folder: Path
+    prefix: Path | None
+    name: str
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint's prefix.
+
+        Raises:
+            CheckpointError: There is no checkpoint.
+        """
+        if self.prefix is None:
+            raise CheckpointError(
+                f"{self.name}: no checkpoint here. Expected a file *.index (TF1), found "
+                f"{_listing(self.folder)}"
+            )
+        return self.prefix
+
+    def configs(self) -> list[Path]:
+        """Return the JSON files whose names are those of a configuration."""
+        files = sorted(self.folder.glob("*.json"))
+        found = [file for file in files if _CONFIG.fullmatch(file.name.lower())]
+        # ELECTRA's training leaves its hyper-parameters, if nothing else.
+        return found or [file for file in files if file.name == "hparams.json"]
+
+    def vocab(self) -> Path | None:
+        """Return the vocabulary file, or None."""
+        files = sorted(self.folder.glob("*vocab*.txt"))
+        exact = [file for file in files if file.name == "vocab.txt"]
+        return (exact or files or [None])[0]
+
+    def hints(self, configs: Iterable[Mapping[str, Any]] = ()) -> Hints:
+        """Return what names, configurations and vocabulary say about the family."""
+        path = (
+            f"{self.name} {self.folder.name} {self.prefix.name if self.prefix else ''}"
+        )
+        keys = frozenset(
+            key for data in configs for key, value in data.items() if value
+        )
+        vocab = self.vocab()
+        if vocab is None:
+            return Hints(path, keys)
+        tokens = vocab.read_text(encoding="utf-8", errors="replace").split("\n")
+        words = sum(len(re.findall("[\u4e00-\u9fff]", token)) > 1 for token in tokens)
+        # Char-level vocabularies have a handful of such tokens at most.
+        many = words > max(10, len(tokens) // 100)
+        return Hints(path, keys, words=many, mask="[MASK]" in tokens)
+
+
+@contextlib.contextmanager
+def open_source(x: str | Path) -> Iterator[Source]:
+    """Find the model files in a folder, beside a checkpoint prefix or in an archive.
+
+    Args:
+        x: Folder, checkpoint prefix (with or without ".index"), or .zip, .tar.gz,
+            .tgz, .tar file. An archive is unpacked to a temporary folder, which is
+            gone when the context ends.
+
+    Raises:
+        CheckpointError: There is nothing at that place, or several checkpoints.
+        ArchiveError: The archive is broken or hostile.
+    """
+    path = Path(x).expanduser()
+    if path.is_file() and is_archive(path):
+        with tempfile.TemporaryDirectory(prefix="kerasplm-") as folder:
+            unpack(path, Path(folder))
+            yield _in_folder(Path(folder), str(x))
+    elif path.is_dir():
+        yield _in_folder(path, str(x))
+    else:
+        prefix = path.with_name(
+            re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path.name)
+        )
+        if not list(prefix.parent.glob(glob.escape(prefix.name) + ".*")):
+            raise CheckpointError(
+                f"{x}: nothing there. Expected a folder, a checkpoint prefix (of "
+                f"PREFIX.index) or an archive ({', '.join(SUFFIXES)})"
+            )
+        yield Source(prefix.parent, prefix, str(x))
+
+
+def _in_folder(folder: Path, name: str) -> Source:
+    """Look in the folder, then in the folders below it: archives often nest.
+
+    The text file "checkpoint" is not read: it may hold a path of its author's disk.
+    """
+    indexes = sorted(folder.glob("*.index")) or sorted(folder.rglob("*.index"))
+    if not indexes:
+        return Source(_nested(folder), None, name)
+    steps = [_STEP.fullmatch(file.stem) for file in indexes]
+    if len(indexes) > 1 and all(steps):
+        # Checkpoints of one training: the last step.
+        number, index = max(
+            (int(s[1]), f) for s, f in zip(steps, indexes, strict=True) if s
+        )
+    elif len(indexes) > 1:
+        found = ", ".join(str(file.relative_to(folder))[:-6] for file in indexes)
+        raise CheckpointError(
+            f"{name}: expected one checkpoint, found {len(indexes)}: {found}. Pass the "
+            "path of one of them"
+        )
+    else:
+        index = indexes[0]
+    return Source(index.parent, index.with_suffix(""), name)
+
+
+def _nested(folder: Path) -> Path:
+    files = [f for f in folder.rglob("*vocab*.txt")]
+    here = sorted(folder.glob("*vocab*.txt"))
+    return folder if here or len(files) != 1 else files[0].parent
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(file.name for file in folder.iterdir())
+    return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "") or "no files"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ConfigError: The file is not UTF-8, not JSON, or not an object; the message
+            names the line.
+    """
+    try:
+        data = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}: not JSON at line {error.lineno}, column {error.colno} "
+            f"({error.msg})"
+        ) from error
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{path}: expected a JSON object, found {type(data).__name__}"
+        )
+    return data

@@ -1,0 +1,49 @@
+"""Shared fixtures, and the table of golden comparisons at the end of a run."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from kerasplm import Config, Encoder
+from tests.golden import ROOT, Comparison
+
+
+@pytest.fixture
+def tiny_config() -> Config:
+    return Config(
+        vocab_size=60,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=32,
+        max_position_embeddings=40,
+    )
+
+
+@pytest.fixture
+def tiny_encoder(tiny_config: Config) -> Encoder:
+    return Encoder(tiny_config)
+
+
+@pytest.fixture
+def tiny_batch() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    mask = np.array([[True] * 9, [True] * 5 + [False] * 4])
+    return {
+        "token_ids": rng.integers(1, 60, (2, 9)),
+        "segment_ids": np.array([[0] * 5 + [1] * 4, [0] * 9]),
+        "padding_mask": mask,
+    }
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    if not Comparison.rows:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section(f"golden cases in {ROOT}")
+    write(f"{'case':44} {'tensors':>8} {'max |Δ|':>10} {'of tolerance':>13}")
+    for case, count, largest, share in Comparison.rows:
+        write(f"{case:44} {count:8} {largest:10.2g} {share:12.0%}")

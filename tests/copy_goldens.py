@@ -1,0 +1,120 @@
+"""Copy golden cases compactly: `python -m tests.copy_goldens SOURCE [CASE ...]`.
+
+Optimizer slots go, except in a few cases that keep them (they are gradient goldens,
+and show that slots are not read); arrays are compressed; of a meta.json the lists of
+variables go, which the checkpoint itself holds.
+"""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerasplm.checkpoint import write
+from kerasplm.families.base import SLOTS
+
+TARGET = Path(__file__).parent / "goldens"
+KEEP_SLOTS = ("bert_google_relu_types3",)
+DROP = (
+    "variables",
+    "trainable_variables",
+    "grad_variables",
+    "versions",
+    "io",
+    "decode",
+)
+# Arrays that no check reads, or that only repeat another one.
+UNUSED = re.compile(
+    "generated_ids|past_key_values|mlm_example_loss|mlm_log_probs|mlm_probs|mlm_preds"
+    "|disc_(probs|preds|example_loss)|sentence_(log_probs|example_loss)"
+    "|word_embedding_output|greedy_temperature|next_position|.*_proba|predictions"
+    "|train/(?!global_norm|clipped_grad/).*|keep.*|hierarchical.*|loss/.*|jieba.*"
+    "|compound.*|mlm_targets|mlm_loss_b4k|(disc_)?attention_probs_0"
+    "|(gen_|disc_)?sequence_output"  # equals the last layer
+)
+FT = ("sequence_output", "predictions")
+ROWS = 2  # of the batches of bert4keras cases, whose outputs are row by row
+
+
+def copy(folder: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    meta = {key: value for key, value in meta.items() if key not in DROP}
+    meta["compact"] = True
+    text = json.dumps(meta, ensure_ascii=False, indent=1)
+    (target / "meta.json").write_text(text + "\n", encoding="utf-8")
+    for file in sorted(folder.iterdir()):
+        if file.suffix == ".npz":
+            with np.load(file) as data:
+                last = meta.get("kind", "").startswith("finetune")
+                kept = {k: data[k] for k in data.files if keep(k) or last and k in FT}
+            by_rows = "checkpoint_prefix" in meta
+            if file.name == "io.npz":
+                kept = {k: cut(k, value, by_rows) for k, value in kept.items()}
+            np.savez_compressed(target / file.name, **kept)
+        elif file.suffix == ".index":
+            prefix = file.with_suffix("")
+            base = meta.get("init_checkpoint")
+            copy_checkpoint(
+                prefix, target, folder.name in KEEP_SLOTS, base and folder.parent / base
+            )
+        elif file.is_dir():
+            copy_files(file, target / file.name)
+        elif not file.name.startswith("meta") and ".ckpt." not in file.name:
+            if not file.name.endswith(("-00001", ".meta")):
+                shutil.copy(file, target / file.name)
+
+
+def keep(name: str) -> bool:
+    # The NSP head of these cases is given as probabilities only.
+    return name.endswith("nsp_proba") or not UNUSED.fullmatch(name)
+
+
+def cut(name: str, value: np.ndarray, by_rows: bool) -> np.ndarray:
+    """Keep the leading part: an error in a network shows in every column."""
+    if by_rows and value.ndim:
+        value = value[:ROWS]
+    if name.endswith("/similarity"):
+        return value[:, :ROWS]
+    last = name.split("/")[-1]
+    if value.ndim > 2 and value.dtype == np.float32:
+        columns = value.shape[-1] // (8 if last == "mlm_logits" else 2)
+        return value[..., : max(columns, 4)]
+    return value
+
+
+def copy_files(folder: Path, target: Path) -> None:
+    """Copy a sub-folder without its weights: it only has to be refused."""
+    target.mkdir(exist_ok=True)
+    for file in folder.glob("*.json"):
+        shutil.copy(file, target / file.name)
+
+
+def copy_checkpoint(prefix: Path, target: Path, slots: bool, base: Path | None) -> None:
+    """Copy the variables; those that equal the checkpoint it began from are left out.
+
+    `tests.golden.complete` puts them back.
+    """
+    reader = tf.train.load_checkpoint(str(prefix))
+    names = set(reader.get_variable_to_shape_map())
+    # The first moment is the gradient; the second adds nothing.
+    slot = re.compile(r"(?!.*_m$)" + SLOTS.pattern) if slots else SLOTS
+    kept = {n: reader.get_tensor(n) for n in names if not slot.fullmatch(n)}
+    if base is not None:
+        old = tf.train.load_checkpoint(str(base))
+        for name in set(kept) & set(old.get_variable_to_shape_map()):
+            if np.array_equal(kept[name], old.get_tensor(name)):
+                del kept[name]
+    write(target / prefix.name, kept)
+
+
+if __name__ == "__main__":
+    source = Path(sys.argv[1])
+    for name in sys.argv[2:] or sorted(
+        p.parent.name for p in source.glob("*/meta.json")
+    ):
+        copy(source / name, TARGET / name)

@@ -1,0 +1,154 @@
+"""Find the golden cases: folders with a meta.json, written by the original code."""
+
+import dataclasses
+import functools
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasplm.checkpoint import write
+from kerasplm.families.base import SLOTS
+
+HERE = Path(__file__).parent
+ROOT = Path(os.environ.get("KERASPLM_GOLDENS", HERE / "goldens"))
+HIDDEN, LOGITS, LOSS = 2e-5, 1e-4, 1e-5
+
+# Reference data of parts that this package does not have yet.
+LATER = {
+    "crf": "linear-chain CRF",
+    "global_pointer": "GlobalPointer",
+    "optimizers": "bert4keras' optimizer extensions",
+    "pretraining_data": "creation of pre-training data",
+    "distillation": "TinyBERT distillation",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One folder of references."""
+
+    folder: Path
+    meta: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def kind(self) -> str:
+        """Say which check the case needs."""
+        kind, name = self.meta.get("kind", ""), self.name
+        if kind == "pretrain":
+            electra = self.meta["family"].startswith("electra")
+            return "pretrain_electra" if electra else "pretrain"
+        if kind in ("causal_lm", "helpers", "tokenizers"):
+            return kind
+        if kind.startswith("finetune/"):
+            return "finetune"
+        if kind == "optimizers":
+            return "optimizers_tf1"
+        if name in ("crf", "global_pointer", "optimizers"):
+            return name
+        if name.startswith("tokenizer"):
+            return "tokenizer_bert4keras"
+        if name.startswith("pretrain_data"):
+            return "pretraining_data"
+        if name.startswith("tinybert"):
+            return "distillation"
+        if self.meta.get("weights") or not list(self.folder.glob("*.index")):
+            return "foreign"
+        family = str(self.meta.get("family", "")).lower()
+        foreign = ("t5", "roformer", "gpt", "gau")
+        return "foreign" if family.startswith(foreign) else "bert4keras"
+
+    @functools.cached_property
+    def io(self) -> dict[str, np.ndarray]:
+        with np.load(self.folder / "io.npz") as data:
+            return {key: data[key] for key in data.files}
+
+    def batch(self, ids: str = "input_ids") -> dict[str, np.ndarray]:
+        io = self.io
+        return {
+            "token_ids": io[ids],
+            "segment_ids": io["segment_ids"],
+            "padding_mask": io["input_mask"].astype(bool),
+        }
+
+
+def cases(*kinds: str) -> list[Case]:
+    found = []
+    for path in sorted(ROOT.rglob("meta.json")):
+        case = Case(path.parent, json.loads(path.read_text(encoding="utf-8")))
+        if not kinds or case.kind in kinds:
+            found.append(case)
+    return found
+
+
+def complete(case: Case, folder: Path) -> Path:
+    """Return the folder of a fine-tuned case with all of its variables.
+
+    The compact copies leave out what equals the checkpoint that was fine-tuned.
+    """
+    base = ROOT / case.meta["init_checkpoint"]
+    prefix = next(case.folder.glob("*.index")).with_suffix("")
+    reader = tf.train.load_checkpoint(str(prefix))
+    names = reader.get_variable_to_shape_map()
+    if any(name.endswith("word_embeddings") for name in names):
+        return case.folder
+    old = tf.train.load_checkpoint(str(base))
+    scopes = ("bert/embeddings", "bert/encoder", "bert/pooler", "electra/")
+    shared = [n for n in old.get_variable_to_shape_map() if n.startswith(scopes)]
+    tensors = {n: old.get_tensor(n) for n in shared if not SLOTS.fullmatch(n)}
+    tensors |= {name: reader.get_tensor(name) for name in names}
+    copy = folder / case.name
+    shutil.copytree(case.folder, copy)
+    write(copy / prefix.name, tensors)
+    return copy
+
+
+def ids(case: Case) -> str:
+    return str(case.folder.relative_to(ROOT))
+
+
+class Comparison:
+    """Compare arrays and remember the largest difference for the printed table."""
+
+    rows: list[tuple[str, int, float, float]] = []
+
+    def __init__(self, case: Case, note: str = "") -> None:
+        self.case = case.name + note
+        self.compact = case.meta.get("compact", False)
+        self.count, self.largest, self.share = 0, 0.0, 0.0
+        self.failed: list[str] = []
+
+    def __call__(
+        self, what: str, ours: Any, theirs: Any, tolerance: float, where: Any = None
+    ) -> None:
+        ours, theirs = np.asarray(ours, "float64"), np.asarray(theirs, "float64")
+        if self.compact:  # such copies hold the leading columns of large arrays
+            ours = ours[tuple(slice(n) for n in theirs.shape)]
+        assert ours.shape == theirs.shape, (what, ours.shape, theirs.shape)
+        assert np.isfinite(ours).all(), what
+        delta = np.abs(ours - theirs)
+        if where is not None:
+            delta = delta[where]
+        assert delta.size, f"{what}: nothing to compare"
+        self.count += 1
+        self.largest = max(self.largest, float(delta.max()))
+        self.share = max(self.share, float(delta.max()) / tolerance)
+        if delta.max() > tolerance:
+            self.failed.append(f"{what}: {delta.max():.3g} > {tolerance:g}")
+
+    def finish(self) -> None:
+        Comparison.rows.append((self.case, self.count, self.largest, self.share))
+        assert self.count, "nothing was compared"
+        assert not self.failed, "\n".join(self.failed)
+
+
+Check = Callable[[Case, Comparison], None]

@@ -1,0 +1,408 @@
+"""Every model of the goldens loads by `kerasplm.load` and gives the same numbers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+import kerasplm as plm
+from kerasplm import checkpoint, losses
+from kerasplm.layers import ACTIVATIONS, GroupedDense
+from kerasplm.relative import by_key, relative_table
+from tests import golden
+from tests.golden import HIDDEN, LATER, LOGITS, LOSS, Case, Comparison, cases
+
+KNOWN = {
+    "pretrain",
+    "pretrain_electra",
+    "causal_lm",
+    "bert4keras",
+    "finetune",
+    "foreign",
+    "helpers",
+    "tokenizers",
+    "tokenizer_bert4keras",
+    "optimizers_tf1",
+}
+
+
+def every(*kinds: str):
+    return pytest.mark.parametrize("case", cases(*kinds), ids=golden.ids)
+
+
+def test_golden_cases_all_have_a_check():
+    """A case that nothing handles must not pass unseen."""
+    found = cases()
+    assert found, f"no golden cases in {golden.ROOT}"
+    unhandled = [c.name for c in found if c.kind not in KNOWN | set(LATER)]
+    assert not unhandled, f"no check for {unhandled}"
+
+
+def softmax(x):
+    x = np.exp(x - np.max(x, -1, keepdims=True))
+    return x / x.sum(-1, keepdims=True)
+
+
+def compare_states(compare, out, io, prefix=""):
+    layers = io[prefix + "all_encoder_layers"]
+    assert len(out["hidden_states"]) == len(layers) + 1
+    for n, theirs in enumerate(layers):
+        compare(f"{prefix}layer {n}", out["hidden_states"][n + 1], theirs, HIDDEN)
+    last = io.get(prefix + "sequence_output", layers[-1])
+    compare("sequence", out["sequence_output"], last, HIDDEN)
+    if prefix + "pooled_output" in io:
+        compare("pooled", out["pooled_output"], io[prefix + "pooled_output"], HIDDEN)
+    if prefix + "attention_probs_0" in io:
+        ours = softmax(np.asarray(out["attention_scores"][0])[:1])
+        compare("attention", ours, io[prefix + "attention_probs_0"], HIDDEN)
+
+
+WITH_STATES = {"return_hidden_states": True, "return_attention_scores": True}
+
+
+def compare_gradients(compare, case, model, loss_of):
+    """The first moment after one step is 0.1 times the clipped gradient."""
+    family = plm.FAMILIES[model.load_report.family]
+    names = checkpoint.their_names(model, family)
+    reader = tf.train.load_checkpoint(str(next(case.folder.glob("*.index")))[:-6])
+    held = reader.get_variable_to_shape_map()
+    weights = checkpoint.named_weights(model)
+    slots = {
+        path: name + ending
+        for path, (name, _) in names.items()
+        for ending in ("/adam_m", "/lamb_m")
+        if name + ending in held
+    }
+    if not slots:
+        return
+    with tf.GradientTape() as tape:
+        loss = loss_of(model)
+    grads = tape.gradient(loss, [weights[path].value for path in slots])
+    grads = [tf.convert_to_tensor(g) for g in grads]
+    norm = float(case.io.get("train_global_norm", tf.linalg.global_norm(grads)))
+    for (path, slot), grad in zip(slots.items(), grads, strict=True):
+        theirs = reader.get_tensor(slot) / 0.1
+        theirs = theirs.T if names[path][1] else theirs
+        compare(f"gradient {path}", grad * min(1.0, 1.0 / norm), theirs, HIDDEN)
+
+
+@every("pretrain")
+def test_pretraining_golden(case: Case):
+    io, compare = case.io, Comparison(case)
+    model = plm.load(case.folder, heads="pretraining")
+    batch = case.batch() | {"mlm_positions": io["masked_lm_positions"]}
+    out = model(batch, **WITH_STATES)
+    compare("embedding", out["embedding_output"], io["embedding_output"], HIDDEN)
+    compare_states(compare, out, io)
+    mlm = ops.convert_to_numpy(out["mlm_logits"])
+    compare("mlm", mlm.reshape(io["mlm_logits"].shape), io["mlm_logits"], LOGITS)
+    sentence = out["sentence_pair_logits"]
+    compare("sentence pair", sentence, io["sentence_logits"], LOGITS)
+
+    labels = io["next_sentence_labels"][:, 0]
+    rest = (io["masked_lm_ids"], io["masked_lm_weights"])
+    mlm_loss = losses.masked_lm(mlm, *rest)
+    sentence_loss = losses.sentence_pair(sentence, labels)
+    # roberta_zh builds the NSP head but trains only on MLM.
+    mlm_only = case.meta["family"].startswith("roberta_zh")
+    compare("mlm loss", mlm_loss, io["mlm_loss"], LOSS)
+    compare("sentence loss", sentence_loss, io["sentence_loss"], LOSS)
+    total = mlm_loss + (0.0 if mlm_only else sentence_loss)
+    compare("loss", total, io["total_loss"], LOSS)
+
+    def loss_of(model):
+        out = model(batch)
+        loss = losses.masked_lm(out["mlm_logits"], *rest)
+        if not mlm_only:
+            loss += losses.sentence_pair(out["sentence_pair_logits"], labels)
+        return loss
+
+    compare_gradients(compare, case, model, loss_of)
+    compare.finish()
+
+
+@every("pretrain_electra")
+def test_electra_pretraining_golden(case: Case):
+    io, compare = case.io, Comparison(case)
+    generator = plm.load(case.folder, heads="pretraining", part="generator")
+    batch = case.batch("masked_input_ids")
+    batch |= {"mlm_positions": io["masked_lm_positions"]}
+    out = generator(batch, **WITH_STATES)
+    # ELECTRA's embedding output is what enters the first block.
+    first = io["gen_embedding_output"]
+    compare("generator embedding", out["hidden_states"][0], first, HIDDEN)
+    compare_states(compare, out, io, "gen_")
+    compare("mlm", out["mlm_logits"], io["mlm_logits"], LOGITS)
+    rest = (io["masked_lm_ids"], io["masked_lm_weights"])
+    mlm_loss = losses.masked_lm(out["mlm_logits"], *rest, epsilon=1e-6)
+    compare("mlm loss", mlm_loss, io["mlm_loss"], LOSS)
+    hparams = case.meta.get("hparams", {})
+    total = hparams.get("gen_weight", 1.0) * mlm_loss
+    if "disc_logits" in io:
+        model = plm.load(case.folder, heads="pretraining")
+        out = model(case.batch("corrupted_input_ids"), **WITH_STATES)
+        first = io["disc_embedding_output"]
+        compare("embedding", out["hidden_states"][0], first, HIDDEN)
+        compare_states(compare, out, io, "disc_")
+        compare("rtd", out["rtd_logits"][..., 0], io["disc_logits"], LOGITS)
+        rtd_loss = losses.replaced_token(
+            out["rtd_logits"], io["is_fake_tokens"], io["input_mask"]
+        )
+        compare("rtd loss", rtd_loss, io["disc_loss"], LOSS)
+        total += hparams.get("disc_weight", 50.0) * rtd_loss
+    # The weighted sum multiplies the rounding of a single loss by its weight.
+    scale = max(1.0, hparams.get("disc_weight", 50.0))
+    compare("loss", total, io["total_loss"], LOSS * scale)
+    compare.finish()
+
+
+@every("causal_lm")
+def test_causal_lm_golden(case: Case):
+    io, compare = case.io, Comparison(case)
+    model = plm.load(case.folder, heads="pretraining")
+    out = model({"token_ids": io["input_ids"]}, **WITH_STATES)
+    compare("embedding", out["embedding_output"], io["embedding_output"], HIDDEN)
+    compare_states(compare, out, io)
+    compare("logits", out["mlm_logits"], io["logits"], LOGITS)
+    ours = np.log(softmax(np.asarray(out["mlm_logits"], "float64")))
+    compare("log probabilities", ours, io["log_probs"], LOGITS)
+    compare.finish()
+
+
+# How the groups of a bert4keras case were computed: Config fields, names of inputs.
+GROUPS: dict[str, tuple[dict, str]] = {
+    "gelu_erf": ({"hidden_act": "gelu_erf"}, ""),
+    "gelu_tanh": ({"hidden_act": "gelu_tanh"}, ""),
+    "unilm": ({"hidden_act": "gelu_erf", "attention": "unilm"}, "unilm_"),
+    "lm": ({"hidden_act": "gelu_erf", "attention": "causal"}, "lm_"),
+    "quirk_zero_id": ({"hidden_act": "gelu_erf"}, "quirk_zero_id_"),
+    "custom_position": ({"hidden_act": "gelu_erf"}, ""),
+    "pair": ({}, "pair_"),
+    "pair_gelu_tanh": ({"hidden_act": "gelu_tanh"}, "pair_"),
+    "sent": ({}, "sent_"),
+}
+# Vocabulary surgery and positions beyond the table come with later features.
+GROUPS_LATER = ("keep", "hierarchical", "loss")
+
+
+@every("bert4keras")
+def test_bert4keras_golden(case: Case):
+    compare = Comparison(case)
+    groups = {key.split("/")[0] for key in case.io if "/" in key}
+    handled = {g for g in groups if g in GROUPS}
+    assert all(g in GROUPS or g.startswith(GROUPS_LATER) for g in groups), groups
+    assert handled
+    for group in sorted(handled):
+        compare_bert4keras(case, group, compare)
+    compare.finish()
+
+
+def compare_bert4keras(case: Case, group: str, compare: Comparison) -> None:
+    io, (fields, prefix) = case.io, GROUPS[group]
+    token_ids = io.get(prefix + "token_ids", io.get("unilm_token_ids"))
+    token_ids = io["token_ids"] if token_ids is None else token_ids
+    segments = io.get(prefix + "segment_ids", io.get("unilm_segment_ids"))
+    segments = io["segment_ids"] if segments is None else segments
+    real = token_ids != 0
+    mask = real.copy()
+    mask[:, 0] = True  # bert4keras never masks the first token
+    batch = {"token_ids": token_ids, "segment_ids": segments, "padding_mask": mask}
+    if group == "custom_position":
+        batch["position_ids"] = io["custom_position_ids"]
+    model = plm.load(case.folder, heads="pretraining", **fields)
+    out = model(batch, **WITH_STATES)
+    encoder = model.encoder
+    states = out["hidden_states"]
+    tolerances = case.meta["recommended_tolerance"]
+    hidden, logits = tolerances["hidden_atol"], tolerances["logits_atol"]
+    assert hidden <= HIDDEN
+    assert logits <= LOGITS
+    compared = 0
+    for key, theirs in io.items():
+        if not key.startswith(group + "/"):
+            continue
+        what = key.split("/")[1]
+        if what == "embedding_norm":
+            compare(key, out["embedding_output"], theirs, hidden, real)
+        elif what == "embedding_mapped":
+            compare(key, states[0], theirs, hidden, real)
+        elif what.endswith("_attention"):
+            n = int(what.split("_")[1])
+            ours = after_attention(encoder, n, states[n], out, batch)
+            compare(key, ours, theirs, hidden, real)
+        elif what.startswith("layer_"):
+            ours = states[int(what.split("_")[1]) + 1]
+            compare(key, ours, theirs, hidden, real)
+        elif what == "mlm_logits":
+            compare(key, out["mlm_logits"], theirs, logits, real)
+        elif what == "mlm_proba":
+            compare(key, softmax(out["mlm_logits"]), theirs, logits, real)
+        elif what == "nsp_proba":
+            compare(key, softmax(out["sentence_pair_logits"]), theirs, logits)
+        elif what == "discriminator_logits":
+            compare(key, out["rtd_logits"], theirs, logits, real)
+        elif what == "discriminator_proba":
+            compare(key, ops.sigmoid(out["rtd_logits"]), theirs, logits, real)
+        elif what in ("pooled_tanh", "pooled_linear", "pooled_linear_2", "vectors"):
+            linear = encoder.pooler(out["sequence_output"][:, 0])
+            kind = "tanh" if what == "pooled_tanh" else "linear"
+            compare(key, ACTIVATIONS[kind](linear), theirs, hidden)
+            if encoder.config.pooler == kind:
+                compare(key, out["pooled_output"], theirs, hidden)
+        elif what in ("vectors_normed", "similarity"):
+            x = np.asarray(out["pooled_output"])
+            x = x / np.linalg.norm(x, axis=1, keepdims=True)
+            compare(key, x @ x.T if what == "similarity" else x, theirs, hidden)
+        else:
+            raise AssertionError(f"{case.name}: no check for {key}")
+        compared += 1
+    assert compared
+
+
+def after_attention(encoder, n, x, out, batch):
+    """Return the first normalised residual sum of block n."""
+    block = encoder.layers_in_order()[n]
+    weights = ops.softmax(out["attention_scores"][n], axis=-1)
+    mask = weights > 0  # what the softmax keeps is what the mask allowed
+    relative = None
+    if encoder.config.position == "nezha":
+        relative = relative_table(encoder.config, x.shape[1], "float32")
+    a, _ = block.attention(x, attention_mask=mask, relative=relative)
+    return block.attention_norm(x + a)
+
+
+@every("finetune")
+def test_finetuned_golden(case: Case, tmp_path):
+    io, compare = case.io, Comparison(case)
+    folder = golden.complete(case, tmp_path)
+    encoder = plm.load(folder)
+    out = encoder(case.batch())
+    for what in ("sequence_output", "pooled_output"):
+        if what in io:
+            compare(what, out[what], io[what], HIDDEN)
+    kind = case.meta["kind"].split("/")[1].removeprefix("electra_")
+    if kind in ("classification", "regression"):
+        compare_classifier(case, folder, kind, compare)
+    else:
+        # The head of another task is known by name and left alone.
+        assert encoder.load_report.unused
+    compare.finish()
+
+
+def compare_classifier(case: Case, folder, kind: str, compare: Comparison) -> None:
+    io = case.io
+    model = plm.load(folder, heads="classification")
+    labels = next(io[key] for key in io if key.endswith(("label_ids", "targets")))
+    weights = [model.logits.kernel.value, model.logits.bias.value]
+    with tf.GradientTape() as tape:
+        logits = model(case.batch())
+        loss, per_example = classification_loss(logits, labels, kind)
+        # ELECTRA's fine-tuning sums the losses of the batch.
+        if model.load_report.family == "electra":
+            loss = tf.reduce_sum(per_example)
+    theirs = io["logits"] if "logits" in io else io["predictions"][:, None]
+    compare("logits", logits, theirs.reshape(logits.shape), LOGITS)
+    if "probabilities" in io and kind == "classification":
+        compare("probabilities", softmax(logits), io["probabilities"], LOGITS)
+    compare("losses", per_example, io["per_example_loss"], LOGITS)
+    if "loss" in io:
+        compare("loss", loss, io["loss"], LOSS)
+    # The original clips by the norm of all gradients, which the case records.
+    norm = float(io.get("train/global_norm", np.inf))
+    task = model.task
+    names = (
+        ("output_weights", "output_bias")
+        if "train/clipped_grad/output_weights" in io
+        else (f"task_specific/{task}/dense/kernel", f"task_specific/{task}/dense/bias")
+    )
+    for name, grad in zip(names, tape.gradient(loss, weights), strict=True):
+        theirs = io[f"train/clipped_grad/{name}"]
+        grad = np.asarray(grad).T if name == "output_weights" else np.asarray(grad)
+        if np.isfinite(norm):
+            compare(f"gradient {name}", grad * min(1.0, 1.0 / norm), theirs, HIDDEN)
+        else:  # without the norm only the direction is known
+            ours = grad / np.linalg.norm(grad)
+            compare(f"gradient {name}", ours, theirs / np.linalg.norm(theirs), HIDDEN)
+
+
+def classification_loss(logits, labels, kind):
+    if kind == "regression":
+        per_example = tf.square(logits[:, 0] - tf.cast(labels, "float32"))
+    else:
+        per_example = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.reduce_mean(per_example), per_example
+
+
+@every("foreign")
+def test_foreign_golden(case: Case):
+    """A model that is not supported is refused with its variables, not loaded wrong."""
+    with pytest.raises(plm.PLMError) as error:
+        plm.load(case.folder)
+    assert str(case.folder) in str(error.value)
+    compared = Comparison(case, " (refused)")
+    compared.count = 1
+    compared.finish()
+
+
+@every("helpers")
+def test_helpers_golden(case: Case):
+    """Single functions of the originals, at the edges that whole models rarely meet."""
+    compare = Comparison(case)
+    for file in sorted(case.folder.glob("*.npz")):
+        with np.load(file) as data:
+            compare_helpers(file.stem, {k: data[k] for k in data.files}, compare)
+    compare.finish()
+
+
+def compare_helpers(name, io, compare):
+    erf = name.startswith("electra") or name == "nezha_gen"
+    if "gelu/x" in io:
+        ours = ACTIVATIONS["gelu_erf" if erf else "gelu_tanh"](io["gelu/x"])
+        compare(f"{name} gelu", ours, io["gelu/y"], HIDDEN)
+    if "layer_norm/x" in io:
+        layer = keras.layers.LayerNormalization(epsilon=1e-12)
+        layer.build(io["layer_norm/x"].shape)
+        layer.gamma.assign(io["layer_norm/var/LayerNorm/gamma"])
+        layer.beta.assign(io["layer_norm/var/LayerNorm/beta"])
+        compare(f"{name} norm", layer(io["layer_norm/x"]), io["layer_norm/y"], HIDDEN)
+    if "grouped/x" in io:
+        compare_grouped(io, compare)
+    for key in io:
+        if key.startswith("rel/") and key.endswith("/matrix"):
+            compare_relative(io, key.removesuffix("/matrix"), compare)
+
+
+def compare_grouped(io, compare):
+    kernel, x = io["var/dense/kernel"], io["grouped/x"]
+    units = io["grouped/y"].shape[-1]
+    config = plm.Config(
+        vocab_size=1,
+        hidden_size=x.shape[-1],
+        num_attention_heads=1,
+        intermediate_size=units,
+        ffn_groups=kernel.shape[2],
+    )
+    layer = GroupedDense(config, units, "dense")
+    layer.build(x.shape)
+    layer.kernel.assign(kernel)
+    layer.bias.assign(io["var/dense/bias"])
+    compare("grouped dense", layer(x), io["grouped/y"], HIDDEN)
+    plain = x @ io["var/plain/kernel"] + io["var/plain/bias"]
+    compare("swish", ACTIVATIONS["swish"](plain), io["plain_swish/y"], HIDDEN)
+
+
+def compare_relative(io, key, compare):
+    length, size = (int(n) for n in key.split("/")[1].split("_"))
+    config = plm.Config(
+        vocab_size=1, hidden_size=size, num_attention_heads=1, position="nezha"
+    )
+    table = np.asarray(relative_table(config, length, "float32"))
+    compare(f"{key} first", table[length - 1 :], io[f"{key}/first_row"], HIDDEN)
+    compare(f"{key} last", table[:length], io[f"{key}/last_row"], HIDDEN)
+    # The skewed product puts every distance at its place.
+    rows = np.tile(np.arange(2.0 * length - 1), (1, 1, length, 1))
+    distance = np.asarray(by_key(rows))[0, 0] - (length - 1)
+    clip = config.max_relative_position
+    ours = np.clip(distance, -clip, clip) + clip
+    compare(f"{key} matrix", ours, io[f"{key}/matrix"], HIDDEN)
