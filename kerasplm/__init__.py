@@ -27,8 +27,9 @@ _LAZY = {
     "finetune": "kerasplm.finetuning",
     "load": "kerasplm.zoo",
     "load_checkpoint": "kerasplm.zoo",
-    "load_tokenizer": "kerasplm.vocabulary",
-    "save_checkpoint": "kerasplm.zoo",
+    "load_config": "kerasplm.zoo",
+    "load_tokenizer": "kerasplm.zoo",
+    "save_checkpoint": "kerasplm.saving",
 }
 __all__ = [
     "Classifier",

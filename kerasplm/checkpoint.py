@@ -52,7 +52,7 @@ class Reader:
         try:
             self._reader = tf.train.load_checkpoint(str(prefix))
             names = self._reader.get_variable_to_shape_map()
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _errors() as error:
             raise CheckpointError(
                 f"{index}: not a readable checkpoint index ({_line(error)})"
             ) from error
@@ -73,15 +73,20 @@ class Reader:
         Raises:
             CheckpointError: Its bytes are missing or damaged.
         """
-        import tensorflow as tf
-
         try:
             return self._reader.get_tensor(self._names[name])
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _errors() as error:
             raise CheckpointError(
                 f"{self.prefix}.data-*: truncated or damaged: variable {name} of shape "
                 f"{list(self.shapes[name])} cannot be read ({_line(error)})"
             ) from error
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Return what TensorFlow's reader raises for a file that is not whole."""
+    import tensorflow as tf
+
+    return (tf.errors.OpError, ValueError, RuntimeError, LookupError, OSError)
 
 
 def _line(error: BaseException) -> str:

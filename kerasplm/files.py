@@ -20,7 +20,12 @@ def temporary_folder(beside: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file that appears only when complete."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file that appears only when complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path.parent) as folder:
-        (folder / "file").write_text(text, encoding="utf-8")
+        (folder / "file").write_bytes(data)
         os.replace(folder / "file", path)

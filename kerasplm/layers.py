@@ -213,7 +213,7 @@ class Attention(ConfiguredLayer):
         scores = ops.cast(scores, "float32") * config.key_size**-0.5
         blocked = 1.0 - ops.cast(attention_mask, "float32")
         scores += blocked * MASK_VALUE
-        weights = ops.cast(ops.softmax(scores, axis=-1), x.dtype)
+        weights = ops.cast(_softmax(scores), x.dtype)
         weights = self.dropout(weights, training=training)
         out = ops.matmul(weights, v)  # [B, N, T, H]
         if relative is not None:
@@ -226,6 +226,13 @@ class Attention(ConfiguredLayer):
         heads = self.config.num_attention_heads
         x = ops.reshape(x, (ops.shape(x)[0], -1, heads, size))
         return ops.transpose(x, (0, 2, 1, 3))
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    # Keras warns about an axis with one entry; a single token is no mistake here.
+    if scores.shape[-1] == 1:
+        return ops.ones_like(scores)
+    return ops.softmax(scores, axis=-1)
 
 
 class GroupedDense(ConfiguredLayer):

@@ -63,9 +63,8 @@ class Source:
 
     def hints(self, configs: Iterable[Mapping[str, Any]] = ()) -> Hints:
         """Return what names, configurations and vocabulary say about the family."""
-        path = (
-            f"{self.name} {self.folder.name} {self.prefix.name if self.prefix else ''}"
-        )
+        file = self.prefix.name if self.prefix else ""
+        path = f"{self.name} {self.folder.name} {file}"
         keys = frozenset(
             key for data in configs for key, value in data.items() if value
         )
@@ -137,7 +136,7 @@ def _in_folder(folder: Path, name: str) -> Source:
 
 
 def _nested(folder: Path) -> Path:
-    files = [f for f in folder.rglob("*vocab*.txt")]
+    files = list(folder.rglob("*vocab*.txt"))
     here = sorted(folder.glob("*vocab*.txt"))
     return folder if here or len(files) != 1 else files[0].parent
 

@@ -1,8 +1,7 @@
-"""Load a model by one line: `load`, `load_checkpoint`, `save_checkpoint`."""
+"""Load by one line: `load`, `load_tokenizer`, `load_checkpoint`, `load_config`."""
 
 import contextlib
 import dataclasses
-import json
 import logging
 import re
 import warnings
@@ -15,19 +14,16 @@ import keras
 from kerasplm import checkpoint
 from kerasplm.config import Config
 from kerasplm.encoder import Encoder
-from kerasplm.errors import CheckpointError, ConfigError, FamilyError
-from kerasplm.families import (
-    FAMILIES,
-    Family,
-    Match,
-    family_named,
-    match,
-    recognise,
-)
-from kerasplm.files import write_text
+from kerasplm.errors import CheckpointError, ConfigError, PLMError, VocabError
+from kerasplm.families import Match, family_named, recognise
 from kerasplm.heads import HEADS, Classifier, PretrainedModel
 from kerasplm.layers import skip_initialization
-from kerasplm.published import OWN, complete_config, expand_hparams, to_json
+from kerasplm.published import (
+    OWN,
+    complete_config,
+    expand_hparams,
+    fields_from_json,
+)
 from kerasplm.sources import Source, open_source, read_json
 
 JsonFiles = dict[Path, dict[str, Any]]
@@ -260,72 +256,120 @@ def load_checkpoint(
         return checkpoint.load_weights(model, found, reader, skip)
 
 
-def save_checkpoint(
-    model: keras.Model | Sequence[keras.Model],
-    prefix: str | Path,
-    *,
-    family: str | None = None,
-) -> None:
-    """Write a model under its original TF1 names, with its configuration JSON.
-
-    `tf.compat.v1.train.Saver` restores the result in the original code.
+def load_config(x: str | Path, *, family: str | None = None, **fields: Any) -> Config:
+    """Read a published configuration without any weights, to train from scratch.
 
     Args:
-        model: `Encoder`, `PretrainedModel` or `Classifier`; or several that belong
-            in one checkpoint, such as ELECTRA's discriminator and generator.
-        prefix: Path such as "out/bert_model.ckpt"; writes .index and .data-* under
-            it, and beside it the configuration and the file "checkpoint".
-        family: Name of the family; default is that from which the model was loaded,
-            or the one whose table and facts fit the model.
+        x: Folder with one configuration JSON, or the JSON file.
+        family: Decides what "gelu" means and which weights layers share; may be
+            left out if the JSON is one of our exports.
+        **fields: Any `Config` field; wins over the JSON.
 
     Raises:
-        CheckpointError: The family has no names for some weights, or two models
-            hold different values under one name.
-        FamilyError: No family fits, or several do.
+        ConfigError: There is no such file, or several, or a field is bad.
+        FamilyError: The family is unknown.
+
+    Example:
+        >>> load_config("albert_tiny", family="albert_brightmart")  # doctest: +SKIP
     """
-    models = list(model) if isinstance(model, list | tuple) else [model]
-    families = [_family_of(m, family) for m in models]
-    path = Path(prefix)
-    path = path.with_name(path.name.removesuffix(".index"))
-    tensors = checkpoint.collect(models, families)
-    checkpoint.write(path, tensors)
-    for one, its in zip(models, families, strict=True):
-        data = to_json(_encoder(one).config, its)
-        if isinstance(one, Classifier):
-            data[OWN] |= {"labels": one.labels, "pair": one.pair, "task": one.task}
-        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        write_text(path.parent / its.config_file, text)
-    write_text(path.parent / "checkpoint", f'model_checkpoint_path: "{path.name}"\n')
-
-
-def _encoder(model: keras.Model) -> Encoder:
-    return checkpoint.components(model)["encoder"]
-
-
-def _family_of(model: keras.Model, name: str | None) -> Family:
-    """Return the family under whose names to write the model."""
-    encoder = _encoder(model)
-    for owner in (model, encoder):
-        if name is None and hasattr(owner, "load_report"):
-            name = owner.load_report.family
-    if name is not None:
-        return family_named(name)
-    fits = [f for f in FAMILIES.values() if _fits(model, encoder.config, f)]
-    if len(fits) != 1:
-        raise FamilyError(
-            f"expected one family with names for this model, found "
-            f"{', '.join(f.name for f in fits) or 'none'}. Pass family=, one of "
-            f"{', '.join(FAMILIES)}"
+    path = Path(x).expanduser()
+    files = Source(path, None, str(x)).configs() if path.is_dir() else [path]
+    if len(files) != 1:
+        names = ", ".join(file.name for file in files) or "none"
+        raise ConfigError(f"{x}: expected one configuration JSON, found {names}")
+    data = expand_hparams(read_json(files[0]))
+    family = family or data.get(OWN, {}).get("family")
+    if family is None:
+        raise ConfigError(
+            f"{files[0]}: a configuration alone does not tell its family. Pass family="
         )
-    return fits[0]
-
-
-def _fits(model: keras.Model, config: Config, family: Family) -> bool:
+    given = fields_from_json(data, family_named(family)) | fields
+    given.setdefault("hidden_act", family_named(family).gelu)
     try:
-        names = [name for name, _ in checkpoint.their_names(model, family).values()]
-    except CheckpointError:
-        return False
-    facts = {"hidden_act": family.gelu} if config.hidden_act.startswith("gelu") else {}
-    facts |= family.fixed
-    agrees = all(getattr(config, key) == value for key, value in facts.items())
-    return agrees and match(family, names).exact and family.part != "generator"
+        return Config.from_dict(given)
+    except ConfigError as error:
+        raise ConfigError(f"{files[0]}: {error}") from error
+
+
+def load_tokenizer(
+    x: str | Path,
+    *,
+    in_graph: bool = True,
+    lowercase: bool | None = None,
+    strip_accents: bool | None = None,
+    family: str | None = None,
+) -> Any:
+    """Load the tokenizer that belongs to a checkpoint.
+
+    Args:
+        x: As for `load`; or the vocabulary file itself.
+        in_graph: True gives `Tokenizer` (tensorflow-text; for `tf.data` and export),
+            False gives `PythonTokenizer` (with character offsets). Both return the
+            same ids.
+        lowercase: Default is what a `tokenizer_config.json` says, else True unless
+            the folder's name begins with "cased_" or "multi_cased_".
+        strip_accents: Default is `lowercase`.
+        family: Decides which control characters are dropped; default is the family
+            of the checkpoint beside the vocabulary.
+
+    Raises:
+        VocabError: There is no vocabulary, it is broken, or it has more tokens than
+            the checkpoint's word table has rows.
+
+    Example:
+        >>> tokenizer = load_tokenizer("albert_tiny.zip")   # doctest: +SKIP
+        >>> tokenizer(["今天天气不错"], max_length=64)      # doctest: +SKIP
+    """
+    if Path(x).is_file() and str(x).endswith(".txt"):
+        rules = family_named(family).tokenizer if family else "bert"
+        return _tokenizer(
+            Path(x), in_graph, lowercase is not False, strip_accents, rules
+        )
+    with open_source(x) as source:
+        vocab = source.vocab()
+        if vocab is None:
+            raise VocabError(
+                f"{x}: no vocabulary here. Expected vocab.txt in {source.folder.name}"
+            )
+        rules, rows = "bert", None
+        if source.prefix is not None:
+            rules, rows = _rules_of(source, family)
+        elif family is not None:
+            rules = family_named(family).tokenizer
+        settings = source.folder / "tokenizer_config.json"
+        given = read_json(settings) if settings.is_file() else {}
+        if lowercase is None:
+            cased = source.folder.name.startswith(("cased_", "multi_cased_"))
+            lowercase = bool(given.get("do_lower_case", not cased))
+        if strip_accents is None:
+            strip_accents = given.get("strip_accents")
+        tokenizer = _tokenizer(vocab, in_graph, lowercase, strip_accents, rules)
+        if rows is not None and tokenizer.vocab_size > rows:
+            raise VocabError(
+                f"{vocab}: has {tokenizer.vocab_size} tokens, but the word table of "
+                f"{source.prefix} has {rows} rows"
+            )
+    return tokenizer
+
+
+def _rules_of(source: Source, family: str | None) -> tuple[str, int | None]:
+    """Return the tokenizer's rules and the rows of the checkpoint's word table."""
+    try:
+        reader = checkpoint.Reader(source.checkpoint)
+        found = _recognise(source, reader, _json_files(source, None), family, None)
+    except PLMError:
+        # A vocabulary is useful beside weights that are missing or unknown.
+        return (family_named(family).tokenizer if family else "bert"), None
+    return found.family.tokenizer, reader.shapes[
+        found.names["encoder/embeddings/word"]
+    ][0]
+
+
+def _tokenizer(
+    vocab: Path, in_graph: bool, lowercase: bool, accents: bool | None, rules: str
+) -> Any:
+    if in_graph:
+        from kerasplm.tokenizer import Tokenizer as Kind
+    else:
+        from kerasplm.python_tokenizer import PythonTokenizer as Kind
+    return Kind(vocab, lowercase=lowercase, strip_accents=accents, control=rules)

@@ -1,0 +1,177 @@
+"""The command line: `kerasplm --help`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from kerasplm._version import VERSION
+from kerasplm.errors import PLMError
+
+# TensorFlow's start-up messages would bury the results.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+app = typer.Typer(
+    name="kerasplm",
+    help="Chinese pre-trained language models for TensorFlow 2 / Keras 3.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_console = Console(stderr=True)
+
+ModelArg = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="Folder, checkpoint prefix or archive of the model.",
+        metavar="DIR",
+    ),
+]
+FamilyArg = Annotated[
+    str | None,
+    typer.Option(help="Family of the model, where its files do not tell."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def finetune(
+    model: ModelArg,
+    task: Annotated[
+        str, typer.Option(help="lcqmc, chnsenticorp, afqmc or tnews.", metavar="NAME")
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Folder with train, dev and (optional) test as .json, .tsv or .txt.",
+            metavar="DIR",
+        ),
+    ],
+    output: Annotated[str, typer.Option(help="Folder for the results.", metavar="DIR")],
+    epochs: Annotated[int | None, typer.Option(help="Default: the task's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Default: the task's.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of the schedule. Default: the task's.")
+    ] = None,
+    warmup: Annotated[
+        float, typer.Option(help="Share of the steps in which the rate rises.")
+    ] = 0.1,
+    max_length: Annotated[
+        int | None, typer.Option(help="Tokens per input. Default: the task's.")
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Dropout in the encoder. Default: its configuration's."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, data order, dropout.")] = 0,
+    save_steps: Annotated[
+        int, typer.Option(help="Save the state of the training so often.")
+    ] = 500,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--from-scratch",
+            help="Random weights; only configuration and vocabulary are read.",
+        ),
+    ] = False,
+    family: FamilyArg = None,
+    train: Annotated[str | None, typer.Option(help="Training file.")] = None,
+    dev: Annotated[str | None, typer.Option(help="Development file.")] = None,
+    test: Annotated[str | None, typer.Option(help="Test file.")] = None,
+) -> None:
+    """Fine-tune a model on a task; the same command again goes on after a stop.
+
+    Writes the trained model under its TF1 names, a SavedModel that takes strings, the
+    predictions for the test file, a table and a learning curve.
+    """
+    from kerasplm import finetuning
+
+    settings = finetuning.Settings(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup=warmup,
+        max_length=max_length,
+        dropout=dropout,
+        seed=seed,
+        save_steps=save_steps,
+        from_scratch=from_scratch,
+        family=family,
+        train=train,
+        dev=dev,
+        test=test,
+    )
+    result = finetuning.finetune(model, task, data, output, settings=settings)
+    finetuning.print_result(result, task)
+
+
+@app.command()
+def export(
+    model: ModelArg,
+    output: Annotated[str, typer.Option(help="Folder to write.", metavar="DIR")],
+    family: FamilyArg = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="Truncate longer inputs. Default: positions.")
+    ] = None,
+) -> None:
+    """Export a model as a SavedModel that takes strings.
+
+    A checkpoint with a classifier gives labels and probabilities, any other one the
+    vectors of its encoder.
+    """
+    from kerasplm import exporting, zoo
+
+    report = zoo.load(model, family=family).load_report
+    heads = "classification" if "classifier" in report.heads else None
+    network = zoo.load(model, heads=heads, family=family)
+    tokenizer = zoo.load_tokenizer(model, family=family)
+    exporting.export(network, tokenizer, output, max_length=max_length)
+    typer.echo(f"{output}: SavedModel, signature serving_default")
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        str, typer.Option(help="Folder for the results.", metavar="DIR")
+    ] = "demo_output",
+) -> None:
+    """Run the whole path on the small model and the small data in this package.
+
+    Load a TF1 checkpoint, fine-tune it on reviews, export it, and let the exported
+    model answer sentences.
+    """
+    from kerasplm.demo import run
+
+    run(Path(output))
+
+
+def main() -> None:
+    """Run a command; bad input ends with one line and status 2."""
+    try:
+        app()
+    except PLMError as error:
+        _console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

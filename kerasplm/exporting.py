@@ -1,0 +1,137 @@
+"""Export a model as a SavedModel that takes strings."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasplm.encoder import Encoder
+from kerasplm.errors import ConfigError
+from kerasplm.files import temporary_folder
+from kerasplm.heads import Classifier, PretrainedModel
+
+
+def export(
+    model: keras.Model,
+    tokenizer: Any,
+    folder: str | Path,
+    *,
+    max_length: int | None = None,
+) -> None:
+    """Write a SavedModel whose `serving_default` takes raw strings.
+
+    It loads with tensorflow and tensorflow_text alone (`import tensorflow_text`
+    before `tf.saved_model.load`). Batch and length are free. A classifier returns
+    `label` (B,) strings and `probabilities` (B, C), classes in the order of the file
+    `assets.extra/labels.txt`; an encoder returns `pooled_output` (B, D) and
+    `sequence_output` (B, T, D) with `padding_mask` (B, T).
+
+    Args:
+        model: `Classifier`, `Encoder` or `PretrainedModel`. The input is `text` (B,),
+            for a classifier of pairs also `text_pair` (B,).
+        tokenizer: The in-graph tokenizer from `load_tokenizer`.
+        folder: Where to write; an earlier SavedModel there is replaced.
+        max_length: Longer inputs are truncated; default is the number of positions
+            of the model, none for NEZHA.
+
+    Raises:
+        ConfigError: The tokenizer is not the in-graph one, its vocabulary is larger
+            than the model's, or the folder holds something else.
+
+    Example:
+        >>> export(classifier, tokenizer, "saved_model")  # doctest: +SKIP
+    """
+    target = Path(folder)
+    if not isinstance(tokenizer, tf.Module):
+        raise ConfigError(
+            f"export needs the in-graph Tokenizer. Received: {type(tokenizer).__name__}"
+        )
+    ours = (target / "saved_model.pb").is_file()
+    empty = target.is_dir() and not any(target.iterdir())
+    if target.exists() and not ours and not empty:
+        raise ConfigError(f"{target}: exists and is not a SavedModel; left alone")
+    config = _encoder(model).config
+    if tokenizer.vocab_size > config.vocab_size:
+        raise ConfigError(
+            f"the tokenizer has {tokenizer.vocab_size} tokens, the model "
+            f"{config.vocab_size}"
+        )
+    if max_length is None and config.position == "absolute":
+        max_length = config.max_position_embeddings
+    module = tf.Module()
+    # The variables, not the Keras model: its optimizer would be saved with it.
+    module.tokenizer = tokenizer
+    module.weights = [variable.value for variable in model.variables]
+    module.serve = _serving(model, tokenizer, max_length)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(target.parent) as work:
+        tf.saved_model.save(
+            module, str(work / "new"), signatures={"serving_default": module.serve}
+        )
+        if isinstance(model, Classifier):
+            extra = work / "new" / "assets.extra"
+            extra.mkdir()
+            text = "".join(f"{label}\n" for label in model.labels)
+            (extra / "labels.txt").write_text(text, encoding="utf-8")
+        if target.exists():
+            os.replace(target, work / "old")
+        os.replace(work / "new", target)
+
+
+def _encoder(model: keras.Model) -> Encoder:
+    if isinstance(model, Encoder):
+        return model
+    if isinstance(model, Classifier | PretrainedModel):
+        return model.encoder
+    raise ConfigError(
+        "expected a Classifier, an Encoder or a PretrainedModel. Received: "
+        f"{type(model).__name__}"
+    )
+
+
+def _serving(
+    model: keras.Model, tokenizer: Any, max_length: int | None
+) -> Callable[..., Any]:
+    """Return the function that maps strings to outputs, with its signature."""
+    text = tf.TensorSpec([None], tf.string, name="text")
+    if isinstance(model, Classifier):
+        names = tf.constant(list(model.labels))
+
+        def classify(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            logits = tf.cast(model(batch, training=False), tf.float32)
+            return {
+                "label": tf.gather(names, tf.argmax(logits, axis=-1)),
+                "probabilities": tf.nn.softmax(logits),
+            }
+
+        if model.pair:
+            pair = tf.TensorSpec([None], tf.string, name="text_pair")
+
+            @tf.function(input_signature=[text, pair])
+            def serve_pair(text: tf.Tensor, text_pair: tf.Tensor) -> Any:
+                return classify(tokenizer(text, text_pair, max_length=max_length))
+
+            return serve_pair
+
+        @tf.function(input_signature=[text])
+        def serve(text: tf.Tensor) -> Any:
+            return classify(tokenizer(text, max_length=max_length))
+
+        return serve
+
+    encoder = _encoder(model)
+
+    @tf.function(input_signature=[text])
+    def encode(text: tf.Tensor) -> Any:
+        batch = tokenizer(text, max_length=max_length)
+        out = encoder(batch, training=False)
+        return {
+            "pooled_output": out["pooled_output"],
+            "sequence_output": out["sequence_output"],
+            "padding_mask": batch["padding_mask"],
+        }
+
+    return encode

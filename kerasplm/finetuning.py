@@ -1,0 +1,361 @@
+"""Fine-tune a checkpoint on a task: from official files to an exported model."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasplm import reporting
+from kerasplm._version import VERSION
+from kerasplm.encoder import Encoder
+from kerasplm.errors import ConfigError
+from kerasplm.exporting import export
+from kerasplm.files import write_bytes, write_text
+from kerasplm.heads import Classifier
+from kerasplm.optimization import adamw
+from kerasplm.saving import save_checkpoint
+from kerasplm.sources import open_source, read_json
+from kerasplm.tasks import Task, task_named
+from kerasplm.tasks.batching import Encoded, batches_of, dataset_of, encode
+from kerasplm.tasks.reading import SUFFIXES, Examples
+from kerasplm.training import TrainingState, fit_on
+from kerasplm.zoo import load, load_config, load_tokenizer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The choices of one fine-tuning; None takes the task's recipe.
+
+    Args:
+        epochs: Passes over the training set.
+        batch_size: Examples per step.
+        learning_rate: Peak of the schedule.
+        warmup: Share of the steps in which the rate rises, in [0, 1].
+        max_length: Tokens per input, special tokens included.
+        dropout: Dropout inside the encoder; None leaves what its configuration says.
+        seed: Of the classification layer, the order of the data and dropout.
+        save_steps: Save the state of the training after so many steps.
+        from_scratch: Take only configuration and vocabulary from the model's folder
+            and begin with random weights.
+        family: Name of the family, where the files do not tell.
+        train: Training file, if it is not `train.*` in the data folder.
+        dev: Development file, likewise.
+        test: Test file, likewise.
+    """
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    warmup: float = 0.1
+    max_length: int | None = None
+    dropout: float | None = None
+    seed: int = 0
+    save_steps: int = 500
+    from_scratch: bool = False
+    family: str | None = None
+    train: str | None = None
+    dev: str | None = None
+    test: str | None = None
+
+    def resolve(self, task: Task) -> "Settings":
+        """Fill in the task's recipe and check the numbers.
+
+        Raises:
+            ConfigError: A number is out of range.
+        """
+        names = ("epochs", "batch_size", "learning_rate", "max_length")
+        recipe = {n: getattr(task, n) for n in names if getattr(self, n) is None}
+        full = dataclasses.replace(self, **recipe)
+        positive = (*names, "save_steps")
+        for name in positive:
+            if not getattr(full, name) > 0:
+                raise ConfigError(
+                    f"{name} must be positive. Received: {getattr(full, name)}"
+                )
+        if not 0 <= full.warmup <= 1:
+            raise ConfigError(f"warmup must be in [0, 1]. Received: {full.warmup}")
+        return full
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a fine-tuning gave.
+
+    Args:
+        model: The classifier with the best weights on the development set.
+        scores: Accuracy by split, and the share of the most frequent label.
+        history: Logs of every epoch.
+        seconds: Time of the training in this process.
+        folder: Where everything was written.
+    """
+
+    model: Classifier
+    scores: dict[str, dict[str, float]]
+    history: list[dict[str, float]]
+    seconds: float
+    folder: Path
+
+
+def finetune(
+    model: str | Path,
+    task: str | Task,
+    data: str | Path,
+    output: str | Path,
+    *,
+    settings: Settings | None = None,
+    verbose: int | str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Result:
+    """Fine-tune a checkpoint on the official files of a task.
+
+    Calling it again with the same output folder goes on where it was stopped and
+    ends with the same weights as if it had not been.
+
+    Args:
+        model: As for `load`.
+        task: A task or its name in `TASKS`.
+        data: Folder with the train, dev and (optional) test files.
+        output: Folder for the results: `model/` (TF1 names, configuration,
+            vocabulary), `saved_model/` (takes strings), `learning_curve.png`,
+            `history.csv`, `results.json`, `{task}_predict.json` if there is a test
+            file, and `state/` while training.
+        settings: Choices that differ from the recipe of the task.
+        verbose: As for `keras.Model.fit`.
+        callbacks: Further Keras callbacks.
+
+    Returns:
+        The model with the best weights, the scores, and where they are.
+
+    Raises:
+        PLMError: A file is broken or something does not fit; nothing is trained.
+
+    Example:
+        >>> finetune("albert_tiny", "lcqmc", "data/lcqmc", "out")  # doctest: +SKIP
+    """
+    task = task_named(task) if isinstance(task, str) else task
+    settings = (settings or Settings()).resolve(task)
+    folder = Path(output).expanduser()
+    splits = _read(task, data, settings)
+    tokenizer = load_tokenizer(model, family=settings.family)
+    keras.utils.set_random_seed(settings.seed)
+    encoder = _encoder(model, settings)
+    _check_length(encoder, settings)
+    _remember(folder, model, task, settings, splits)
+    encoded = {
+        name: encode(split, tokenizer, settings.max_length)
+        for name, split in splits.items()
+    }
+    count = len(encoded["train"])
+    steps = -(-count // settings.batch_size)
+    total = steps * settings.epochs
+    classifier = task.model(
+        encoder,
+        optimizer=adamw(
+            settings.learning_rate, total, warmup=int(total * settings.warmup)
+        ),
+    )
+    state = TrainingState(folder / "state", steps, settings.save_steps)
+    state.restore(classifier)
+    begin = time.perf_counter()
+    fit_on(
+        classifier,
+        state,
+        settings.epochs,
+        lambda epoch, step: _training_batches(encoded["train"], settings, epoch, step),
+        validation_data=_sorted(encoded["dev"], settings.batch_size)[0],
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    seconds = time.perf_counter() - begin
+    state.load_best(classifier)
+    result = Result(classifier, {}, state.history, seconds, folder)
+    for name in [name for name in splits if name != "train"]:
+        found = predict(classifier, encoded[name], settings.batch_size)
+        if splits[name].labels is not None:
+            result.scores[name] = _scores(found, splits[name])
+        if name == "test":
+            file = folder / f"{task.name}_predict.json"
+            task.submission(file, splits[name], found.argmax(-1))
+    _write(result, model, task, tokenizer, settings.family)
+    return result
+
+
+def predict(model: Classifier, encoded: Encoded, batch_size: int = 32) -> np.ndarray:
+    """Return the probabilities (examples, C) in the order of the file.
+
+    The examples are run in order of their lengths, so that little padding is
+    computed.
+    """
+    data, order = _sorted(encoded, batch_size, labels=False)
+    logits = model.predict(data, verbose=0)
+    out = np.empty_like(logits)
+    out[order] = logits
+    exp = np.exp(out - out.max(-1, keepdims=True))
+    return exp / exp.sum(-1, keepdims=True)
+
+
+def _sorted(
+    encoded: Encoded, batch_size: int, labels: bool = True
+) -> tuple[Any, np.ndarray]:
+    """Return batches sorted by length, any number of times, and the order of rows."""
+    plan = batches_of(encoded.lengths, batch_size, "length")
+    if not labels:
+        encoded = dataclasses.replace(encoded, labels=None)
+    data = dataset_of(encoded, itertools.repeat(plan))
+    data = data.apply(tf.data.experimental.assert_cardinality(len(plan)))
+    return data, np.concatenate(plan)
+
+
+def _training_batches(
+    encoded: Encoded, settings: Settings, epoch: int, step: int
+) -> Any:
+    """Return all batches from (epoch, step) on; the order depends on nothing else."""
+
+    def plans() -> Iterator[list[np.ndarray]]:
+        for n in range(epoch, settings.epochs):
+            seed = (settings.seed, n)
+            plan = batches_of(encoded.lengths, settings.batch_size, "shuffled", seed)
+            yield plan[step:] if n == epoch else plan
+
+    return dataset_of(encoded, plans(), in_one_pass=True)
+
+
+def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Examples]:
+    """Read all splits; the test split may be absent."""
+    files = {name: getattr(settings, name) for name in ("train", "dev", "test")}
+    splits = {
+        name: task.examples(files[name] or data, name) for name in ("train", "dev")
+    }
+    folder = Path(data).expanduser()
+    present = any((folder / f"test{suffix}").is_file() for suffix in SUFFIXES)
+    if files["test"] or present:
+        splits["test"] = task.examples(files["test"] or data, "test")
+    return splits
+
+
+def _encoder(model: str | Path, settings: Settings) -> Encoder:
+    fields = {}
+    if settings.dropout is not None:
+        fields["hidden_dropout_prob"] = settings.dropout
+        fields["attention_probs_dropout_prob"] = settings.dropout
+    if settings.from_scratch:
+        return Encoder(load_config(model, family=settings.family, **fields))
+    return load(model, family=settings.family, **fields)
+
+
+def _check_length(encoder: Encoder, settings: Settings) -> None:
+    config = encoder.config
+    limit = config.max_position_embeddings
+    if config.position == "absolute" and settings.max_length > limit:
+        raise ConfigError(
+            f"max_length={settings.max_length}, but the model has {limit} positions "
+            "(max_position_embeddings)"
+        )
+
+
+def _remember(
+    folder: Path,
+    model: str | Path,
+    task: Task,
+    settings: Settings,
+    splits: dict[str, Examples],
+) -> None:
+    """Write what is being trained; refuse a folder in which something else was.
+
+    Raises:
+        ConfigError: The folder holds the run of other settings, data or model.
+    """
+    facts = {
+        "task": task.name,
+        "labels": list(task.labels),
+        "model": str(model),
+        # A file may move; its content may not change.
+        "settings": dataclasses.asdict(settings)
+        | {"train": "", "dev": "", "test": "", "save_steps": 0},
+        "data": {
+            name: hashlib.sha256(split.file.read_bytes()).hexdigest()
+            for name, split in splits.items()
+        },
+    }
+    file = folder / "settings.json"
+    if file.is_file():
+        before = read_json(file)
+        other = [key for key in facts if before.get(key) != facts[key]]
+        if other:
+            raise ConfigError(
+                f"{folder}: holds a run with other {' and '.join(other)} (see "
+                f"{file.name}). Choose another output folder, or remove this one"
+            )
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: is not empty and holds no run; choose another")
+    else:
+        write_text(file, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def _scores(probabilities: np.ndarray, split: Examples) -> dict[str, float]:
+    labels = np.array(split.labels)
+    chosen = probabilities[np.arange(len(labels)), labels]
+    return {
+        "accuracy": float((probabilities.argmax(-1) == labels).mean()),
+        "loss": float(-np.log(np.maximum(chosen, 1e-30)).mean()),
+        "majority": float(np.bincount(labels).max() / len(labels)),
+        "examples": len(labels),
+    }
+
+
+def _write(
+    result: Result, model: str | Path, task: Task, tokenizer: Any, family: str | None
+) -> None:
+    """Write the trained model in every form, the scores and the picture."""
+    folder = result.folder
+    save_checkpoint(result.model, folder / "model" / "model.ckpt", family=family)
+    with open_source(model) as source:
+        vocab = source.vocab()
+        if vocab is not None:
+            write_bytes(folder / "model" / "vocab.txt", vocab.read_bytes())
+    options = tokenizer.get_config()
+    names = {
+        "do_lower_case": options["lowercase"],
+        "strip_accents": options["strip_accents"],
+    }
+    write_text(folder / "model" / "tokenizer_config.json", json.dumps(names) + "\n")
+    export(result.model, tokenizer, folder / "saved_model")
+    facts = {
+        "task": task.name,
+        "scores": result.scores,
+        "seconds": round(result.seconds, 1),
+        "kerasplm": VERSION,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+    }
+    write_text(folder / "results.json", json.dumps(facts, indent=1) + "\n")
+    reporting.write_history(result.history, folder / "history.csv")
+    reporting.draw_curves(result.history, folder / "learning_curve.png", task.name)
+
+
+def print_result(result: Result, task: str) -> None:
+    """Print the scores as a table, and where everything was written."""
+    rows = [
+        (split, int(s["examples"]), s["accuracy"], s["majority"], s["loss"])
+        for split, s in result.scores.items()
+    ]
+    columns = ("split", "examples", "accuracy", "most frequent label", "loss")
+    reporting.print_table(f"{task}, best epoch on dev", columns, rows)
+    names = {
+        "model": "trained model under its TF1 names, with vocabulary",
+        "saved_model": "SavedModel that takes strings",
+        "learning_curve.png": "loss and accuracy over the epochs",
+        "history.csv": "the same as numbers",
+        f"{task}_predict.json": "predictions for the test file",
+        "results.json": "the table above",
+    }
+    there = [(n, what) for n, what in names.items() if (result.folder / n).exists()]
+    reporting.print_table(str(result.folder), ("file", "content"), there)

@@ -1,0 +1,64 @@
+"""Results for people: tables, pictures, CSV."""
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kerasplm.files import temporary_folder, write_text
+
+History = Sequence[Mapping[str, float]]
+
+
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    console: Console | None = None,
+) -> None:
+    """Print a table; numbers are aligned to the right."""
+    table = Table(title=title, title_justify="left")
+    for n, column in enumerate(columns):
+        numbers = rows and all(isinstance(row[n], int | float) for row in rows)
+        table.add_column(column, justify="right" if numbers else "left")
+    for row in rows:
+        table.add_row(
+            *(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
+        )
+    (console or Console()).print(table)
+
+
+def write_history(history: History, path: Path) -> None:
+    """Write the logs of every epoch as CSV."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(path, out.getvalue())
+
+
+def draw_curves(history: History, path: Path, title: str) -> None:
+    """Draw loss and accuracy of training and development set over the epochs."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    epochs = [row["epoch"] for row in history]
+    for axis, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for prefix, name in (("", "training"), ("val_", "development")):
+            values = [row.get(prefix + what) for row in history]
+            axis.plot(epochs, values, marker="o", label=name)
+        axis.set(xlabel="epoch", ylabel=what, title=f"{title}: {what}")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+        axis.legend()
+    with temporary_folder(path.parent) as folder:
+        figure.savefig(folder / "figure.png", dpi=120)
+        os.replace(folder / "figure.png", path)

@@ -1,0 +1,90 @@
+"""Write a model back under the names of the original code."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from kerasplm import checkpoint
+from kerasplm.config import Config
+from kerasplm.encoder import Encoder
+from kerasplm.errors import CheckpointError, FamilyError
+from kerasplm.families import FAMILIES, Family, family_named, match
+from kerasplm.files import write_text
+from kerasplm.heads import Classifier
+from kerasplm.published import OWN, to_json
+
+
+def save_checkpoint(
+    model: keras.Model | Sequence[keras.Model],
+    prefix: str | Path,
+    *,
+    family: str | None = None,
+) -> None:
+    """Write a model under its original TF1 names, with its configuration JSON.
+
+    `tf.compat.v1.train.Saver` restores the result in the original code.
+
+    Args:
+        model: `Encoder`, `PretrainedModel` or `Classifier`; or several that belong
+            in one checkpoint, such as ELECTRA's discriminator and generator.
+        prefix: Path such as "out/bert_model.ckpt"; writes .index and .data-* under
+            it, and beside it the configuration and the file "checkpoint".
+        family: Name of the family; default is that from which the model was loaded,
+            or the one whose table and facts fit the model.
+
+    Raises:
+        CheckpointError: The family has no names for some weights, or two models
+            hold different values under one name.
+        FamilyError: No family fits, or several do.
+    """
+    models = list(model) if isinstance(model, list | tuple) else [model]
+    families = [_family_of(m, family) for m in models]
+    path = Path(prefix)
+    path = path.with_name(path.name.removesuffix(".index"))
+    tensors = checkpoint.collect(models, families)
+    checkpoint.write(path, tensors)
+    for one, its in zip(models, families, strict=True):
+        data = to_json(_encoder(one).config, its)
+        if isinstance(one, Classifier):
+            data[OWN] |= {"labels": one.labels, "pair": one.pair, "task": one.task}
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        write_text(path.parent / its.config_file, text)
+    write_text(path.parent / "checkpoint", f'model_checkpoint_path: "{path.name}"\n')
+
+
+def _encoder(model: keras.Model) -> Encoder:
+    return checkpoint.components(model)["encoder"]
+
+
+def _family_of(model: keras.Model, name: str | None) -> Family:
+    """Return the family under whose names to write the model."""
+    encoder = _encoder(model)
+    for owner in (model, encoder):
+        if name is None and hasattr(owner, "load_report"):
+            name = owner.load_report.family
+    if name is not None:
+        return family_named(name)
+    fits = [f for f in FAMILIES.values() if _fits(model, encoder.config, f)]
+    if len(fits) != 1:
+        raise FamilyError(
+            f"expected one family with names for this model, found "
+            f"{', '.join(f.name for f in fits) or 'none'}. Pass family=, one of "
+            f"{', '.join(FAMILIES)}"
+        )
+    return fits[0]
+
+
+def _fits(model: keras.Model, config: Config, family: Family) -> bool:
+    try:
+        names = [name for name, _ in checkpoint.their_names(model, family).values()]
+    except CheckpointError:
+        return False
+    facts = {"embedding_projection": "after_norm", "position": "absolute"}
+    if config.hidden_act.startswith("gelu"):
+        facts["hidden_act"] = family.gelu
+    facts |= family.fixed
+    agrees = all(getattr(config, key) == value for key, value in facts.items())
+    possible = family.part != "generator" and not family.unsupported
+    return possible and agrees and match(family, names).exact

@@ -1,0 +1,173 @@
+"""Training that survives being killed: the state on disk, and the callback."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasplm.errors import CheckpointError
+from kerasplm.files import temporary_folder
+
+_META = "meta"
+
+
+class TrainingState(keras.callbacks.Callback):
+    """Save everything that a training needs to go on exactly where it was.
+
+    The file holds all variables of model and optimizer (weights, moments, step, and
+    the state of the dropout generators), the position in the data, the history and
+    the best score. It is written under another name and renamed, so that a kill at
+    any moment leaves a whole file.
+
+    Args:
+        folder: Where to keep `state.npz` and `best.npz`.
+        steps_per_epoch: Batches in one epoch.
+        save_steps: Save after so many batches, and after each epoch.
+        monitor: Key of the epoch's logs that the best weights maximise.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        steps_per_epoch: int,
+        save_steps: int = 500,
+        monitor: str = "val_accuracy",
+    ) -> None:
+        super().__init__()
+        self.folder = folder
+        self.file = folder / "state.npz"
+        self.best_file = folder / "best.npz"
+        self.steps_per_epoch = steps_per_epoch
+        self.save_steps = save_steps
+        self.monitor = monitor
+        self.epoch, self.step = 0, 0
+        self.best: float | None = None
+        self.history: list[dict[str, float]] = []
+
+    def restore(self, model: keras.Model) -> bool:
+        """Put a compiled model into the saved state.
+
+        Returns:
+            Whether there was a state.
+
+        Raises:
+            CheckpointError: The file is damaged or belongs to another model.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(".tmp-*"):  # of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        if not self.file.exists():
+            return False
+        variables = _variables(model)
+        try:
+            with np.load(self.file, allow_pickle=False) as data:
+                meta = json.loads(str(data[_META]))
+                if meta["paths"] != [path for path, _ in variables]:
+                    raise CheckpointError(
+                        f"{self.file}: the state of a training with other weights"
+                    )
+                for n, (_, variable) in enumerate(variables):
+                    variable.assign(data[str(n)])
+        except CheckpointError:
+            raise
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise CheckpointError(
+                f"{self.file}: damaged training state ({error}); remove it to begin anew"
+            ) from error
+        self.epoch, self.step = meta["epoch"], meta["step"]
+        self.best, self.history = meta["best"], meta["history"]
+        return True
+
+    def save(self) -> None:
+        """Write the state of the model that is being trained."""
+        variables = _variables(self.model)
+        meta = {
+            "paths": [path for path, _ in variables],
+            "epoch": self.epoch,
+            "step": self.step,
+            "best": self.best,
+            "history": self.history,
+        }
+        arrays = ((n, variable) for n, (_, variable) in enumerate(variables))
+        _save(self.file, arrays, **{_META: json.dumps(meta)})
+
+    def load_best(self, model: keras.Model) -> None:
+        """Give the model the weights of its best epoch."""
+        with np.load(self.best_file, allow_pickle=False) as data:
+            for n, weight in enumerate(model.weights):
+                weight.assign(data[str(n)])
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count, and save from time to time."""
+        self.step += 1
+        if self.step % self.save_steps == 0 and self.step < self.steps_per_epoch:
+            self.save()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Record the epoch, keep the best weights, save."""
+        values = {key: float(value) for key, value in (logs or {}).items()}
+        self.history.append({"epoch": epoch + 1, **values})
+        score = values.get(self.monitor)
+        if score is not None and (self.best is None or score > self.best):
+            self.best = score
+            _save(self.best_file, enumerate(self.model.weights))
+        self.epoch, self.step = epoch + 1, 0
+        self.save()
+
+
+def _save(
+    file: Path, arrays: Iterable[tuple[int, keras.Variable]], **more: Any
+) -> None:
+    values = {str(n): keras.ops.convert_to_numpy(array) for n, array in arrays}
+    with temporary_folder(file.parent) as work:
+        np.savez(work / file.name, **values, **more)
+        os.replace(work / file.name, file)
+
+
+def _variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
+    model.optimizer.build(model.trainable_variables)
+    every = [*model.variables, *model.optimizer.variables]
+    # Counters in the names of generators differ from process to process.
+    return [(f"{n}:{list(v.shape)}:{v.name}", v) for n, v in enumerate(every)]
+
+
+def fit_on(
+    model: keras.Model,
+    state: TrainingState,
+    epochs: int,
+    batches: Callable[[int, int], Any],
+    **fit: Any,
+) -> None:
+    """Call `fit` from wherever the state is to the last epoch.
+
+    Args:
+        model: Compiled, and restored by `state`.
+        state: Where the training is.
+        epochs: Number of epochs in all.
+        batches: Gives the data from (epoch, step) to the end of the last epoch.
+        **fit: Other arguments of `keras.Model.fit`.
+    """
+    callbacks = [*fit.pop("callbacks", ()), state]
+    common = {"callbacks": callbacks, **fit}
+    if state.step and state.epoch < epochs:
+        # The rest of the epoch in which the training was stopped.
+        model.fit(
+            batches(state.epoch, state.step),
+            initial_epoch=state.epoch,
+            epochs=state.epoch + 1,
+            steps_per_epoch=state.steps_per_epoch - state.step,
+            **common,
+        )
+    if state.epoch < epochs:
+        model.fit(
+            batches(state.epoch, 0),
+            initial_epoch=state.epoch,
+            epochs=epochs,
+            steps_per_epoch=state.steps_per_epoch,
+            **common,
+        )

@@ -1,0 +1,114 @@
+"""Archives that are broken or hostile."""
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+import kerasplm as plm
+from kerasplm import archive
+from kerasplm.errors import ArchiveError
+
+
+def zip_of(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members:
+            file.writestr(name, data)
+    return path
+
+
+def tar_of(path, members):
+    with tarfile.open(path, "w:gz") as file:
+        for member, data in members:
+            if isinstance(member, str):
+                member = tarfile.TarInfo(member)
+                member.size = len(data)
+            file.addfile(member, io.BytesIO(data))
+    return path
+
+
+def fails(path, *words):
+    with pytest.raises(ArchiveError) as error:
+        plm.load(path)
+    for word in (path.name, *words):
+        assert word in str(error.value)
+
+
+BAD = ["../evil.txt", "/evil.txt", "a/../../evil.txt", "..\\evil.txt", "C:evil.txt"]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_members_outside(name, tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    fails(zip_of(inside / "a.zip", [(name, b"x")]), "outside")
+    fails(tar_of(inside / "a.tar.gz", [(name, b"x")]), "outside")
+    assert not list(tmp_path.rglob("evil*"))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_tar(kind, tmp_path):
+    member = tarfile.TarInfo("vocab.txt")
+    member.type, member.linkname = kind, "/etc/passwd"
+    fails(tar_of(tmp_path / "a.tgz", [(member, b"")]), "link or device")
+
+
+def test_link_in_zip(tmp_path):
+    link = zipfile.ZipInfo("vocab.txt")
+    link.external_attr = 0o120777 << 16
+    fails(zip_of(tmp_path / "a.zip", [(link, b"/etc/passwd")]), "link or device")
+
+
+def test_bombs(tmp_path, monkeypatch):
+    data = bytes(200 * 2**20)
+    fails(zip_of(tmp_path / "a.zip", [("x.index", data)]), "decompression bomb")
+    fails(tar_of(tmp_path / "a.tar.gz", [("x.index", data)]), "decompression bomb")
+    many = [(f"{n}.txt", b"") for n in range(1100)]
+    fails(zip_of(tmp_path / "b.zip", many), "1000 files")
+    monkeypatch.setattr(archive, "MAX_BYTES", 10)
+    fails(zip_of(tmp_path / "c.zip", [("x.index", b"x" * 11)]), "bomb")
+
+
+def test_declared_sizes_are_not_trusted(tmp_path):
+    path = zip_of(tmp_path / "a.zip", [("x.index", bytes(300 * 2**20))])
+    raw = bytearray(path.read_bytes())
+    # The central directory claims one byte.
+    at = raw.index(b"PK\x01\x02") + 24
+    raw[at : at + 4] = (1).to_bytes(4, "little")
+    path.write_bytes(raw)
+    fails(path)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.tgz", "a.tar"])
+def test_broken(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(b"no archive at all" * 99)
+    fails(path, "broken archive")
+    path.write_bytes(b"")
+    fails(path, "broken archive")
+
+
+def test_truncated(tmp_path):
+    data = bytes(range(256)) * 5000
+    path = tar_of(tmp_path / "a.tar.gz", [("x.index", data)])
+    path.write_bytes(path.read_bytes()[:-900])
+    fails(path, "broken archive")
+    path = zip_of(tmp_path / "a.zip", [("x.index", data)])
+    path.write_bytes(path.read_bytes()[:-900])
+    fails(path, "broken archive")
+
+
+def test_encrypted_zip(tmp_path):
+    path = zip_of(tmp_path / "a.zip", [("x.index", b"x")])
+    raw = bytearray(path.read_bytes())
+    raw[6] |= 1
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(raw)
+    fails(path, "cannot be unpacked")
+
+
+def test_nothing_useful_inside(tmp_path):
+    path = zip_of(tmp_path / "a.zip", [("readme.txt", b"x")])
+    with pytest.raises(plm.PLMError, match=r"a.zip: no checkpoint here.*readme.txt"):
+        plm.load(path)

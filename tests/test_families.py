@@ -1,0 +1,186 @@
+"""The tables: bijections, complete, and telling families apart."""
+
+import re
+
+import pytest
+
+import kerasplm as plm
+from kerasplm import checkpoint
+from kerasplm.errors import FamilyError
+from kerasplm.families import FAMILIES, Hints, match, recognise
+from kerasplm.families.base import SLOTS
+
+# The smallest network that uses every entry of a family's table.
+NETWORKS = {
+    "bert": {},
+    "wobert": {"hidden_act": "gelu_erf"},
+    "albert_brightmart": {
+        "embedding_size": 8,
+        "embedding_projection": "before_norm",
+        "num_hidden_groups": 1,
+        "ln_type": "pre",
+    },
+    "albert": {"embedding_size": 8, "num_hidden_groups": 2, "inner_group_num": 2},
+    "electra": {"embedding_size": 8, "pooler": "none", "hidden_act": "gelu_erf"},
+    "electra_shared": {"embedding_size": 8, "pooler": "none"},
+    "electra_generator": {"embedding_size": 8, "pooler": "none"},
+    "electra_generator_untied": {"embedding_size": 8, "pooler": "none"},
+    "nezha": {"position": "nezha"},
+    "nezha_gen": {"type_vocab_size": 0, "pooler": "none", "attention": "causal"},
+    "nezha_gen_poetry": {"type_vocab_size": 0, "pooler": "none"},
+    "roformer": {"position": "nezha"},
+    "zhuiyi": {"embedding_size": 8, "attention_key_size": 12},
+    "simbert": {"embedding_size": 8, "pooler": "linear", "attention": "unilm"},
+}
+
+
+def weights_of(name, tiny_config):
+    """Return all weights that the family's table can name, of a small network."""
+    encoder = plm.Encoder(tiny_config.replace(**NETWORKS[name]))
+    table = FAMILIES[name].weights
+    heads = [h for h in ("mlm", "sentence_pair", "rtd") if f"{h}/" in str(list(table))]
+    weights = dict(checkpoint.named_weights(plm.PretrainedModel(encoder, heads)))
+    if any(path.startswith("classifier/") for path in table):
+        weights |= checkpoint.named_weights(plm.Classifier(encoder, ["a", "b"]))
+    return weights
+
+
+def test_every_family_is_tested():
+    assert set(NETWORKS) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_table_is_a_bijection(name, tiny_config):
+    family = FAMILIES[name]
+    weights = weights_of(name, tiny_config)
+    theirs = {path: family.theirs(path)[0] for path in weights}
+    assert len(set(theirs.values())) == len(theirs)
+    for ours, name in theirs.items():
+        found = family.ours(name)
+        assert found is not None
+        assert found[0] == ours
+        assert not SLOTS.fullmatch(name)
+    used = {
+        re.sub(r"\{\w+\}", "*", template)
+        for template in family.weights
+        for path in weights
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+    }
+    unused = {re.sub(r"\{\w+\}", "*", t) for t in family.weights} - used
+    assert not unused, "table entries that no weight has"
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_recognises_its_own_variables(name, tiny_config):
+    family = FAMILIES[name]
+    weights = weights_of(name, tiny_config)
+    names = [family.theirs(path)[0] for path in weights]
+    slots = [f"{n}/{slot}" for n in names for slot in ("adam_m", "adam_v", "lamb_m")]
+    found = match(family, [*names, *slots, "global_step"])
+    assert found.exact
+    assert set(found.names) == set(weights)
+    assert len(found.slots) == len(slots) + 1
+    hints = Hints(
+        path=family.path_hint.split("|")[0],
+        words=family.vocab_hint == "words" or None,
+        mask=False if family.vocab_hint == "no_mask" else None,
+    )
+    if family.unsupported:
+        with pytest.raises(FamilyError, match=family.unsupported):
+            recognise(names, where="here", hints=hints)
+        return
+    part = "generator" if family.part == "generator" else None
+    got = recognise(names, where="here", hints=hints, part=part)
+    assert got.family.name == name
+    assert recognise(names, where="here", family=name).family.name == name
+
+
+def variables(name, tiny_config, without=()):
+    family = FAMILIES[name]
+    paths = [p for p in weights_of(name, tiny_config) if not p.startswith(without)]
+    return [family.theirs(p)[0] for p in paths]
+
+
+def test_unknown_variables_are_named(tiny_config):
+    names = [*variables("bert", tiny_config), "bert/encoder/layer_0/gau/kernel"]
+    with pytest.raises(FamilyError) as error:
+        recognise(names, where="some.ckpt")
+    for word in ("some.ckpt", "'bert'", "layer_0/gau/kernel", "albert"):
+        assert word in str(error.value)
+
+
+def test_absent_variables_are_named(tiny_config):
+    names = [n for n in variables("bert", tiny_config) if "query" not in n]
+    names = [n for n in names if "/key/" not in n and "/value/" not in n]
+    with pytest.raises(FamilyError, match="no variables .*attention/self"):
+        recognise(names, where="x")
+
+
+def test_t5_is_refused():
+    with pytest.raises(FamilyError, match="shared/embedding"):
+        recognise(["shared/embedding", "encoder/block_000/layer_000/x"], where="x")
+
+
+def test_ambiguous_without_hints(tiny_config):
+    gen = variables("nezha_gen", tiny_config)
+    with pytest.raises(FamilyError, match="'nezha_gen'.* or .*'nezha_gen_poetry'"):
+        recognise(gen, where="x")
+    assert recognise(gen, where="x", family="nezha_gen").family.gelu == "gelu_erf"
+    hints = Hints(path="models/poetry")
+    assert recognise(gen, where="x", hints=hints).family.name == "nezha_gen_poetry"
+
+
+def test_simbert_is_not_taken_for_bert(tiny_config):
+    names = variables("simbert", tiny_config, without=("classifier",))
+    with pytest.raises(FamilyError, match="'zhuiyi'.* or .*'simbert'"):
+        recognise(names, where="x")
+
+    def of(hints):
+        return recognise(names, where="x", hints=hints).family.name
+
+    assert of(Hints(path="chinese_simbert_L-4")) == "simbert"
+    assert of(Hints(mask=False)) == "simbert"
+    assert of(Hints(mask=True)) == "zhuiyi"
+
+
+def test_nezha_is_told_from_roformer(tiny_config):
+    names = variables("nezha", tiny_config)
+    with pytest.raises(FamilyError, match="'nezha'.* or .*'roformer'"):
+        recognise(names, where="x")
+    keys = frozenset({"use_relative_position"})
+    assert recognise(names, where="x", hints=Hints(config_keys=keys)).exact
+    assert recognise(names, where="x", hints=Hints(path="NEZHA-base")).exact
+
+
+def test_unknown_family_suggests():
+    with pytest.raises(FamilyError, match="Did you mean 'albert'"):
+        recognise([], where="x", family="alber")
+
+
+def test_generator_of_a_bert(tiny_config):
+    with pytest.raises(FamilyError, match="needs an ELECTRA"):
+        recognise(variables("bert", tiny_config), where="x", part="generator")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "global_step",
+        "bert/pooler/dense/bias/adam_m",
+        "bert/pooler/dense/bias/lamb_v",
+        "bert/pooler/dense/bias/Adam_1",
+        "beta1_power",
+        "adam_beta2_power",
+        "loss_scale_state/good_steps",
+        "bert/embeddings/word_embeddings/shadow",
+    ],
+)
+def test_slots(name):
+    assert SLOTS.fullmatch(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["bert/embeddings/LayerNorm/beta", "output_bias", "generator/x", "Adamant"]
+)
+def test_no_slots(name):
+    assert not SLOTS.fullmatch(name)

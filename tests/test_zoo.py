@@ -1,0 +1,459 @@
+"""`load` and `save_checkpoint` on good and bad files."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasplm as plm
+from kerasplm import checkpoint
+from kerasplm.checkpoint import Reader, write
+from kerasplm.errors import CheckpointError, ConfigError, FamilyError
+
+VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(chr, range(0x4E00, 0x4E37))]
+FULL = ("mlm", "sentence_pair")
+
+
+@pytest.fixture
+def folder(tmp_path, tiny_encoder):
+    """A BERT as the original code leaves it: slots, a stale `checkpoint` file."""
+    model = plm.PretrainedModel(tiny_encoder, FULL)
+    plm.save_checkpoint(model, tmp_path / "m" / "bert_model.ckpt", family="bert")
+    folder = tmp_path / "m"
+    tensors = read_all(folder / "bert_model.ckpt")
+    slots = {f"{n}/adam_m": v for n, v in tensors.items()}
+    write(
+        folder / "bert_model.ckpt",
+        tensors | slots | {"global_step": np.array(7, "int64")},
+    )
+    (folder / "checkpoint").write_text('model_checkpoint_path: "/home/author/x.ckpt"')
+    config = tiny_encoder.config
+    names = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
+    names += ("intermediate_size", "max_position_embeddings", "type_vocab_size")
+    change(
+        folder, {n: getattr(config, n) for n in names} | {"hidden_act": "gelu"}, True
+    )
+    (folder / "vocab.txt").write_text("\n".join(VOCAB) + "\n", encoding="utf-8")
+    return folder
+
+
+def read_all(prefix):
+    reader = tf.train.load_checkpoint(str(prefix))
+    return {n: reader.get_tensor(n) for n in reader.get_variable_to_shape_map()}
+
+
+def change(folder, values, anew=False):
+    file = folder / "bert_config.json"
+    data = {} if anew else json.loads(file.read_text())
+    data |= values
+    file.write_text(json.dumps({k: v for k, v in data.items() if v is not None}))
+
+
+def rewrite(folder, edit):
+    prefix = folder / "bert_model.ckpt"
+    write(prefix, edit(read_all(prefix)))
+
+
+def fails(kind, *words, **kwargs):
+    folder = kwargs.pop("x")
+    with pytest.raises(kind) as error:
+        plm.load(folder, **kwargs)
+    for word in words:
+        assert word in str(error.value), str(error.value)
+    assert "\n" not in str(error.value) or "does not fit the model" in str(error.value)
+
+
+# -- places ------------------------------------------------------------------------
+
+
+def test_every_way_to_name_a_model(folder, tiny_encoder, tiny_batch, tmp_path):
+    expected = tiny_encoder(tiny_batch)["pooled_output"]
+    zipped = shutil.make_archive(tmp_path / "a", "zip", tmp_path, "m")
+    tarred = shutil.make_archive(tmp_path / "b", "gztar", folder)
+    places = [
+        folder,
+        str(folder),
+        folder.parent / "m" / "..",  # one folder below
+        folder / "bert_model.ckpt",
+        folder / "bert_model.ckpt.index",
+        folder / "bert_model.ckpt.data-00000-of-00001",
+        zipped,
+        tarred,
+    ]
+    for place in places:
+        encoder = plm.load(place)
+        np.testing.assert_array_equal(encoder(tiny_batch)["pooled_output"], expected)
+        assert plm.load_tokenizer(place).vocab_size == 60
+    assert not [f for f in os.listdir(tmp_path) if f.startswith(".tmp")]
+
+
+def test_report(folder):
+    report = plm.load(folder).load_report
+    assert report.family == "bert"
+    assert report.heads == FULL
+    assert len(report.slots) == len(report.loaded) + len(report.unused) + 1
+    assert "cls/predictions/output_bias" in report.unused
+    assert "39 weights loaded" in str(report)
+
+
+def test_slots_are_never_read(folder, monkeypatch):
+    read = []
+    original = Reader.read
+    monkeypatch.setattr(
+        Reader, "read", lambda self, name: (read.append(name), original(self, name))[1]
+    )
+    plm.load(folder, heads="pretraining")
+    assert read
+    assert not [n for n in read if n.endswith("adam_m") or n == "global_step"]
+    assert len(read) == len(set(read))
+
+
+def test_last_step_of_several(folder):
+    tensors = read_all(folder / "bert_model.ckpt")
+    for file in folder.glob("bert_model.ckpt.*"):
+        file.unlink()
+    for step in (900, 1000):
+        tensors["bert/pooler/dense/bias"][:] = step
+        write(folder / f"model.ckpt-{step}", tensors)
+    assert plm.load(folder).pooler.bias[0] == 1000
+    shutil.copy(folder / "model.ckpt-900.index", folder / "other.index")
+    fails(CheckpointError, "expected one checkpoint", "other", x=folder)
+
+
+def test_names_with_a_colon_and_float64(folder, tiny_batch):
+    expected = plm.load(folder)(tiny_batch)["pooled_output"]
+    rewrite(folder, lambda t: {f"{n}:0": v.astype("float64") for n, v in t.items()})
+    np.testing.assert_array_equal(
+        plm.load(folder)(tiny_batch)["pooled_output"], expected
+    )
+
+
+# -- broken files --------------------------------------------------------------------
+
+
+def test_truncated_data(folder):
+    file = folder / "bert_model.ckpt.data-00000-of-00001"
+    file.write_bytes(file.read_bytes()[:2000])
+    fails(CheckpointError, str(folder), "truncated or damaged", "variable", x=folder)
+
+
+def test_flipped_bytes(folder):
+    file = folder / "bert_model.ckpt.data-00000-of-00001"
+    data = bytearray(file.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 64] = b"\xff" * 64
+    file.write_bytes(data)
+    fails(CheckpointError, "truncated or damaged", x=folder, heads="pretraining")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint" * 9])
+def test_broken_index(folder, content):
+    (folder / "bert_model.ckpt.index").write_bytes(content)
+    fails(CheckpointError, "bert_model.ckpt.index", x=folder)
+
+
+def test_missing_files(folder, tmp_path):
+    (folder / "bert_model.ckpt.data-00000-of-00001").unlink()
+    fails(CheckpointError, "bert_model.ckpt.data-*", "no such file", x=folder)
+    (folder / "bert_model.ckpt.index").unlink()
+    fails(CheckpointError, str(folder), "*.index", "vocab.txt", x=folder)
+    fails(CheckpointError, "nothing there", "nowhere", x=tmp_path / "nowhere")
+    fails(CheckpointError, "nothing there", x=folder / "bert_model.ckpt")
+
+
+def test_prefix_without_index(folder):
+    (folder / "bert_model.ckpt.index").unlink()
+    prefix = folder / "bert_model.ckpt"
+    fails(CheckpointError, "bert_model.ckpt.index: no such file", x=prefix)
+
+
+# -- configurations ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "words", "remedy"),
+    [
+        ({"vocab_size": 21128}, ("vocab_size is 21128", "60"), {"vocab_size": 60}),
+        ({"num_hidden_layers": 12}, ("12", "2"), {"num_hidden_layers": 2}),
+        ({"num_hidden_layers": 1}, ("1", "2"), {"num_hidden_layers": 2}),
+        ({"hidden_size": 32}, ("hidden_size is 32", "16"), {"hidden_size": 16}),
+        ({"intermediate_size": 64}, ("64", "32"), {"intermediate_size": 32}),
+        ({"type_vocab_size": 16}, ("16", "2"), {"type_vocab_size": 2}),
+        ({"num_attention_heads": 5}, ("divide", "5"), {"num_attention_heads": 4}),
+        ({"num_attention_heads": "4"}, ("'4'",), {"num_attention_heads": 4}),
+        ({"hidden_act": "geluu"}, ("geluu", "gelu_tanh"), {"hidden_act": "gelu_tanh"}),
+    ],
+)
+def test_wrong_configuration(folder, values, words, remedy, tiny_batch):
+    change(folder, values)
+    fails(ConfigError, "bert_config.json", *words, x=folder)
+    plm.load(folder, **remedy)(tiny_batch)
+
+
+def test_missing_fields_come_from_the_shapes(folder, tiny_encoder):
+    change(folder, {"num_attention_heads": 4, "hidden_act": "relu"}, anew=True)
+    config = plm.load(folder).config
+    assert config == tiny_encoder.config.replace(hidden_act="relu")
+
+
+def test_what_shapes_cannot_tell_is_asked_for(folder):
+    change(folder, {"num_attention_heads": None})
+    words = (
+        "bert_config.json",
+        "num_attention_heads",
+        "load(..., num_attention_heads=",
+    )
+    fails(ConfigError, *words, x=folder)
+    assert plm.load(folder, num_attention_heads=4).config.num_attention_heads == 4
+
+
+def test_no_configuration(folder):
+    (folder / "bert_config.json").unlink()
+    words = (str(folder), "num_attention_heads", "no configuration JSON")
+    fails(ConfigError, *words, x=folder)
+    with pytest.warns(UserWarning, match="hidden_act=gelu_tanh"):
+        encoder = plm.load(folder, num_attention_heads=4)
+    assert encoder.load_report.assumed == ("hidden_act=gelu_tanh",)
+
+
+def test_configuration_elsewhere(folder, tmp_path):
+    shutil.move(folder / "bert_config.json", tmp_path / "c.json")
+    assert plm.load(folder, config=tmp_path / "c.json").config.num_attention_heads == 4
+    fails(ConfigError, "no.json: no such file", x=folder, config=tmp_path / "no.json")
+
+
+def test_two_configurations(folder):
+    shutil.copy(folder / "bert_config.json", folder / "bert_config_large.json")
+    plm.load(folder)  # equal ones do not matter
+    data = json.loads((folder / "bert_config.json").read_text())
+    data["num_hidden_layers"] = 24
+    (folder / "bert_config_large.json").write_text(json.dumps(data))
+    plm.load(folder)  # only one fits
+    data |= {"num_hidden_layers": 2, "num_attention_heads": 2}
+    (folder / "bert_config_large.json").write_text(json.dumps(data))
+    fails(ConfigError, "several configurations fit", "config=PATH", x=folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"hidden_size": 16,\n "x": }', ("line 2", "column")),
+        (b"[1, 2]", ("JSON object", "list")),
+        (b"", ("line 1",)),
+        (b'{"a": "\xff"}', ("UTF-8", "byte 7")),
+    ],
+)
+def test_broken_json(folder, content, words):
+    (folder / "bert_config.json").write_bytes(content)
+    fails(ConfigError, "bert_config.json", *words, x=folder)
+
+
+def test_keywords_win_and_typos_do_not_pass(folder):
+    encoder = plm.load(folder, attention="unilm", hidden_dropout_prob=0.0)
+    assert encoder.config.attention == "unilm"
+    assert encoder.config.hidden_dropout_prob == 0.0
+    fails(ConfigError, "atention", "no such Config field", x=folder, atention="unilm")
+    fails(ConfigError, "attention", "prefix", x=folder, attention="prefix")
+
+
+# -- families and weights ------------------------------------------------------------
+
+
+def test_unknown_family(folder):
+    rewrite(folder, lambda t: {f"gpt/{n}": v for n, v in t.items()})
+    fails(FamilyError, str(folder), "gpt/", "no known family", x=folder)
+    fails(FamilyError, "family='gpt' is unknown", x=folder, family="gpt")
+
+
+def test_declared_family_that_does_not_fit(folder):
+    fails(FamilyError, "'nezha'", "position_embeddings", x=folder, family="nezha")
+
+
+def test_missing_weight_is_an_error_not_random(folder):
+    name = "bert/encoder/layer_1/output/dense/kernel"
+    rewrite(folder, lambda t: {n: v for n, v in t.items() if not n.startswith(name)})
+    fails(CheckpointError, "missing: encoder/layer_1/ffn/outer/kernel", name, x=folder)
+
+
+def test_missing_pooler_is_reported(folder, tiny_batch):
+    rewrite(folder, lambda t: {n: v for n, v in t.items() if "pooler" not in n})
+    encoder = plm.load(folder)
+    assert encoder.config.pooler == "none"
+    out = encoder(tiny_batch)
+    first = out["sequence_output"][:, 0]
+    np.testing.assert_array_equal(out["pooled_output"], first)
+    fails(CheckpointError, "missing: encoder/pooler/kernel", x=folder, pooler="tanh")
+    fresh = plm.load(folder, pooler="tanh", skip=["pooler/.*"])
+    assert fresh.load_report.skipped == ("encoder/pooler/bias", "encoder/pooler/kernel")
+    assert np.std(fresh.pooler.kernel) > 0.005  # truly initialised, not zeros
+
+
+def test_missing_mlm_bias(folder):
+    rewrite(folder, lambda t: {n: v for n, v in t.items() if "output_bias" not in n})
+    words = ("missing: mlm/bias", "cls/predictions/output_bias")
+    fails(CheckpointError, *words, x=folder, heads="pretraining")
+    assert plm.load(folder).load_report.heads == FULL
+
+
+def test_fewer_layers_and_positions(folder, tiny_batch):
+    words = ("unexpected: encoder/layer_1/", "layer_1/attention/self")
+    fails(CheckpointError, *words, x=folder, num_hidden_layers=1)
+    full = plm.load(folder)
+    encoder = plm.load(folder, num_hidden_layers=1, skip=["layer_1/.*"])
+    states = full(tiny_batch, return_hidden_states=True)["hidden_states"]
+    np.testing.assert_array_equal(encoder(tiny_batch)["sequence_output"], states[1])
+    short = plm.load(folder, max_position_embeddings=10)
+    table = np.asarray(full.embeddings.position)
+    np.testing.assert_array_equal(short.embeddings.position, table[:10])
+    words = ("wrong shape: encoder/embeddings/position is [50, 16]", "[40, 16]")
+    fails(CheckpointError, *words, x=folder, max_position_embeddings=50)
+
+
+def test_all_problems_are_listed_at_once(folder, tiny_config):
+    rewrite(
+        folder,
+        lambda t: {
+            n: v[:, :-1] if n == "bert/pooler/dense/kernel" else v
+            for n, v in t.items()
+            if n != "bert/pooler/dense/bias"
+        },
+    )
+    words = ("missing: encoder/pooler/bias", "wrong shape: encoder/pooler/kernel")
+    fails(CheckpointError, *words, x=folder)
+
+
+def test_heads(folder):
+    words = ("no head for classification", "mlm, sentence_pair")
+    fails(CheckpointError, *words, x=folder, heads="classification")
+    fails(ConfigError, "heads must be", "'mlm'", x=folder, heads="mlm")
+    rewrite(folder, lambda t: {n: v for n, v in t.items() if n.startswith("bert/")})
+    words = ("no head for pretraining", "none")
+    fails(CheckpointError, *words, x=folder, heads="pretraining")
+
+
+def test_load_checkpoint_into_a_model(folder, tiny_config, tiny_batch):
+    encoder = plm.Encoder(tiny_config)
+    report = plm.load_checkpoint(encoder, folder, skip=("pooler/.*",))
+    assert report.skipped
+    full = plm.load(folder)
+    np.testing.assert_array_equal(
+        encoder(tiny_batch)["sequence_output"], full(tiny_batch)["sequence_output"]
+    )
+    small = plm.Encoder(tiny_config.replace(hidden_size=8))
+    with pytest.raises(CheckpointError, match="wrong shape: encoder/embeddings/word"):
+        plm.load_checkpoint(small, folder)
+    with pytest.raises(CheckpointError, match="expected an Encoder"):
+        plm.load_checkpoint(tf.keras.Sequential(), folder)
+
+
+def test_fast_building_gives_the_same_weights_as_slow(folder):
+    fast, slow = plm.load(folder), plm.load(folder, skip=["no such weight"])
+    for a, b in zip(fast.get_weights(), slow.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    # Nothing of the fast way remains.
+    assert np.std(plm.Encoder(fast.config).pooler.kernel) > 0.005
+
+
+# -- saving --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [("bad", "good"), ("a", "b", "c")])
+def test_classifier_comes_back_with_labels(folder, labels, tmp_path, tiny_batch):
+    model = plm.Classifier(plm.load(folder), labels, pair=True, task="mine")
+    plm.save_checkpoint(model, tmp_path / "c" / "model.ckpt")
+    again = plm.load(tmp_path / "c", heads="classification")
+    assert (again.labels, again.pair, again.task) == (labels, True, "mine")
+    np.testing.assert_array_equal(again(tiny_batch), model(tiny_batch))
+    names = read_all(tmp_path / "c" / "model.ckpt")
+    assert names["output_weights"].shape == (len(labels), 16)
+
+
+def test_saving_a_model_that_was_not_loaded(tiny_encoder, tmp_path, tiny_config):
+    plm.save_checkpoint(tiny_encoder, tmp_path / "x.ckpt")
+    assert plm.load(tmp_path).load_report.family == "bert"
+    odd = plm.Encoder(tiny_config.replace(ln_type="pre", num_hidden_groups=1))
+    plm.save_checkpoint(odd, tmp_path / "y" / "y.ckpt", family="albert")
+    gen = plm.Encoder(tiny_config.replace(type_vocab_size=0, pooler="none"))
+    with pytest.raises(FamilyError, match="expected one family"):
+        plm.save_checkpoint(gen, tmp_path / "z.ckpt")
+    with pytest.raises(CheckpointError, match="no names for encoder/group_0_0"):
+        plm.save_checkpoint(odd, tmp_path / "z.ckpt", family="bert")
+    assert not list(tmp_path.glob("z*"))
+
+
+def test_nothing_half_written(tiny_encoder, tmp_path, monkeypatch):
+    plm.save_checkpoint(tiny_encoder, tmp_path / "x.ckpt")
+    before = {f.name: f.read_bytes() for f in tmp_path.iterdir()}
+
+    def full_disk(**kwargs):
+        prefix = kwargs["prefix"]
+        with open(prefix + ".data-00000-of-00001", "wb") as file:
+            file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tf.raw_ops, "SaveV2", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        plm.save_checkpoint(tiny_encoder, tmp_path / "x.ckpt")
+    assert {f.name: f.read_bytes() for f in tmp_path.iterdir()} == before
+
+
+def test_two_models_must_agree_on_what_they_share(tmp_path, tiny_config):
+    fields = {"pooler": "none", "hidden_act": "gelu_erf", "embedding_size": 8}
+    a, b = (plm.Encoder(tiny_config.replace(**fields)) for _ in range(2))
+    generator = plm.PretrainedModel(b, ["mlm"])
+    report = checkpoint.LoadReport("electra_generator", "", {}, (), (), (), ())
+    a.load_report = checkpoint.LoadReport("electra", "", {}, (), (), (), ())
+    generator.load_report = report
+    with pytest.raises(CheckpointError, match="share this variable"):
+        plm.save_checkpoint([a, generator], tmp_path / "e.ckpt")
+    b.embeddings.set_weights(a.embeddings.get_weights())
+    # The projections are not shared.
+    doubled = [w * 2 for w in b.embeddings.projection.get_weights()]
+    b.embeddings.projection.set_weights(doubled)
+    plm.save_checkpoint([a, generator], tmp_path / "e.ckpt")
+    assert sorted(f.name for f in tmp_path.glob("*.json")) == [
+        "discriminator_config.json",
+        "generator_config.json",
+    ]
+
+
+# -- tokenizer and configuration -----------------------------------------------------
+
+
+def test_tokenizer_must_fit_the_word_table(folder):
+    with (folder / "vocab.txt").open("a", encoding="utf-8") as file:
+        file.write("多\n余\n")
+    with pytest.raises(plm.PLMError, match="62 tokens.*60 rows"):
+        plm.load_tokenizer(folder)
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(plm.PLMError, match="no vocabulary"):
+        plm.load_tokenizer(folder)
+
+
+def test_tokenizer_options(folder):
+    def lowercase(**kwargs):
+        return plm.load_tokenizer(folder, **kwargs).get_config()["lowercase"]
+
+    assert lowercase()
+    assert not lowercase(lowercase=False)
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    assert not lowercase()
+    python = plm.load_tokenizer(folder / "vocab.txt", in_graph=False)
+    assert isinstance(python, plm.PythonTokenizer)
+    cased = folder.rename(folder.parent / "cased_L-12")
+    (cased / "tokenizer_config.json").unlink()
+    assert not plm.load_tokenizer(cased).get_config()["lowercase"]
+
+
+def test_load_config(folder, tmp_path):
+    config = plm.load_config(folder, family="bert", hidden_dropout_prob=0.0)
+    assert (config.hidden_size, config.hidden_dropout_prob) == (16, 0.0)
+    with pytest.raises(ConfigError, match="Pass family="):
+        plm.load_config(folder)
+    with pytest.raises(ConfigError, match="found none"):
+        plm.load_config(tmp_path)
+    plm.save_checkpoint(plm.load(folder), tmp_path / "own" / "x.ckpt")
+    assert plm.load_config(tmp_path / "own").hidden_size == 16
