@@ -28,7 +28,7 @@ _LAZY = {
     "load": "kerasplm.zoo",
     "load_checkpoint": "kerasplm.zoo",
     "load_config": "kerasplm.zoo",
-    "load_tokenizer": "kerasplm.zoo",
+    "load_tokenizer": "kerasplm.tokenizing",
     "save_checkpoint": "kerasplm.saving",
 }
 __all__ = [

@@ -90,10 +90,10 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
         for member in tar:
             if member.isdir():
                 continue
-            source = tar.extractfile(member) if member.isreg() else None
-            if source is None:
+            content = tar.extractfile(member) if member.isreg() else None
+            if content is None:
                 raise ArchiveError(
                     f"{archive}: member {member.name!r} is a link or device; "
                     "expected plain files"
                 )
-            yield member.name, source
+            yield member.name, content

@@ -35,8 +35,8 @@ class Reader:
         index = prefix.with_name(prefix.name + ".index")
         if not index.is_file():
             raise CheckpointError(
-                f"{index}: no such file. Expected a TF1 checkpoint: {prefix.name}.index "
-                f"and {prefix.name}.data-*"
+                f"{index}: no such file. Expected a TF1 checkpoint: "
+                f"{prefix.name}.index and {prefix.name}.data-*"
             )
         shards = sorted(prefix.parent.glob(glob.escape(prefix.name) + ".data-*-of-*"))
         if not shards:
@@ -145,7 +145,8 @@ def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
         parts = {"encoder": model.encoder, "classifier/logits": model.logits}
         return parts if model.norm is None else parts | {"classifier/norm": model.norm}
     raise CheckpointError(
-        f"{type(model).__name__}: expected an Encoder, a PretrainedModel or a Classifier"
+        f"{type(model).__name__}: expected an Encoder, a PretrainedModel or a "
+        "Classifier"
     )
 
 

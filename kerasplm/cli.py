@@ -104,8 +104,9 @@ def finetune(
     predictions for the test file, a table and a learning curve.
     """
     from kerasplm import finetuning
+    from kerasplm.tasks import task_named
 
-    settings = finetuning.Settings(
+    settings = task_named(task).settings(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -138,12 +139,15 @@ def export(
     A checkpoint with a classifier gives labels and probabilities, any other one the
     vectors of its encoder.
     """
-    from kerasplm import exporting, zoo
+    from kerasplm import exporting, tokenizing, zoo
 
     report = zoo.load(model, family=family).load_report
-    heads = "classification" if "classifier" in report.heads else None
-    network = zoo.load(model, heads=heads, family=family)
-    tokenizer = zoo.load_tokenizer(model, family=family)
+    network = zoo.load(
+        model,
+        heads="classification" if "classifier" in report.heads else None,
+        family=family,
+    )
+    tokenizer = tokenizing.load_tokenizer(model, family=family)
     exporting.export(network, tokenizer, output, max_length=max_length)
     typer.echo(f"{output}: SavedModel, signature serving_default")
 

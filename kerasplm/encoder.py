@@ -61,7 +61,7 @@ class Encoder(keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Create all weights."""
-        if self.built:
+        if getattr(self, "built", False):
             return
         self.embeddings.build(None)
         for block in self.blocks:

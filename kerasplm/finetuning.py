@@ -26,63 +26,10 @@ from kerasplm.sources import open_source, read_json
 from kerasplm.tasks import Task, task_named
 from kerasplm.tasks.batching import Encoded, batches_of, dataset_of, encode
 from kerasplm.tasks.reading import SUFFIXES, Examples
+from kerasplm.tasks.settings import Settings
+from kerasplm.tokenizing import load_tokenizer
 from kerasplm.training import TrainingState, fit_on
-from kerasplm.zoo import load, load_config, load_tokenizer
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The choices of one fine-tuning; None takes the task's recipe.
-
-    Args:
-        epochs: Passes over the training set.
-        batch_size: Examples per step.
-        learning_rate: Peak of the schedule.
-        warmup: Share of the steps in which the rate rises, in [0, 1].
-        max_length: Tokens per input, special tokens included.
-        dropout: Dropout inside the encoder; None leaves what its configuration says.
-        seed: Of the classification layer, the order of the data and dropout.
-        save_steps: Save the state of the training after so many steps.
-        from_scratch: Take only configuration and vocabulary from the model's folder
-            and begin with random weights.
-        family: Name of the family, where the files do not tell.
-        train: Training file, if it is not `train.*` in the data folder.
-        dev: Development file, likewise.
-        test: Test file, likewise.
-    """
-
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    warmup: float = 0.1
-    max_length: int | None = None
-    dropout: float | None = None
-    seed: int = 0
-    save_steps: int = 500
-    from_scratch: bool = False
-    family: str | None = None
-    train: str | None = None
-    dev: str | None = None
-    test: str | None = None
-
-    def resolve(self, task: Task) -> "Settings":
-        """Fill in the task's recipe and check the numbers.
-
-        Raises:
-            ConfigError: A number is out of range.
-        """
-        names = ("epochs", "batch_size", "learning_rate", "max_length")
-        recipe = {n: getattr(task, n) for n in names if getattr(self, n) is None}
-        full = dataclasses.replace(self, **recipe)
-        positive = (*names, "save_steps")
-        for name in positive:
-            if not getattr(full, name) > 0:
-                raise ConfigError(
-                    f"{name} must be positive. Received: {getattr(full, name)}"
-                )
-        if not 0 <= full.warmup <= 1:
-            raise ConfigError(f"warmup must be in [0, 1]. Received: {full.warmup}")
-        return full
+from kerasplm.zoo import load, load_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +74,7 @@ def finetune(
             vocabulary), `saved_model/` (takes strings), `learning_curve.png`,
             `history.csv`, `results.json`, `{task}_predict.json` if there is a test
             file, and `state/` while training.
-        settings: Choices that differ from the recipe of the task.
+        settings: Default is the task's recipe; `task.settings(epochs=5)` changes it.
         verbose: As for `keras.Model.fit`.
         callbacks: Further Keras callbacks.
 
@@ -141,7 +88,7 @@ def finetune(
         >>> finetune("albert_tiny", "lcqmc", "data/lcqmc", "out")  # doctest: +SKIP
     """
     task = task_named(task) if isinstance(task, str) else task
-    settings = (settings or Settings()).resolve(task)
+    settings = settings or task.settings()
     folder = Path(output).expanduser()
     splits = _read(task, data, settings)
     tokenizer = load_tokenizer(model, family=settings.family)
@@ -242,7 +189,7 @@ def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Example
 
 
 def _encoder(model: str | Path, settings: Settings) -> Encoder:
-    fields = {}
+    fields: dict[str, Any] = {}
     if settings.dropout is not None:
         fields["hidden_dropout_prob"] = settings.dropout
         fields["attention_probs_dropout_prob"] = settings.dropout

@@ -85,7 +85,7 @@ class Embeddings(ConfiguredLayer):
         super().__init__(config, name)
         self.norm = norm(config, "norm")
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
-        self.projection = None
+        self.projection: keras.layers.Dense | None = None
         if config.has_projection:
             use_bias = config.embedding_projection == "after_norm"
             self.projection = self.dense(config.hidden_size, "projection", use_bias)
@@ -141,6 +141,7 @@ class Embeddings(ConfiguredLayer):
         return normed, normed
 
     def _positions(self, token_ids: Tensor, position_ids: Tensor | None) -> Tensor:
+        assert self.position is not None
         if position_ids is not None:
             return ops.take(self.position, position_ids, axis=0)
         length, rows = token_ids.shape[1], self.config.max_position_embeddings
@@ -157,7 +158,8 @@ class Embeddings(ConfiguredLayer):
         With a projection before the norm the vectors have width D and pass its
         transpose first.
         """
-        if self.config.embedding_projection == "before_norm":
+        before = self.config.embedding_projection == "before_norm"
+        if self.projection is not None and before:
             kernel = ops.cast(self.projection.kernel, x.dtype)
             x = ops.matmul(x, ops.transpose(kernel))
         return ops.matmul(x, ops.transpose(ops.cast(self.word, x.dtype)))

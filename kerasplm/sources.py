@@ -43,8 +43,8 @@ class Source:
         """
         if self.prefix is None:
             raise CheckpointError(
-                f"{self.name}: no checkpoint here. Expected a file *.index (TF1), found "
-                f"{_listing(self.folder)}"
+                f"{self.name}: no checkpoint here. Expected a file *.index (TF1), "
+                f"found {_listing(self.folder)}"
             )
         return self.prefix
 
@@ -59,7 +59,8 @@ class Source:
         """Return the vocabulary file, or None."""
         files = sorted(self.folder.glob("*vocab*.txt"))
         exact = [file for file in files if file.name == "vocab.txt"]
-        return (exact or files or [None])[0]
+        found = exact or files
+        return found[0] if found else None
 
     def hints(self, configs: Iterable[Mapping[str, Any]] = ()) -> Hints:
         """Return what names, configurations and vocabulary say about the family."""

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -65,7 +66,8 @@ class TrainingState(keras.callbacks.Callback):
             return False
         variables = _variables(model)
         try:
-            with np.load(self.file, allow_pickle=False) as data:
+            # Opened here: numpy leaves the file open if it is no archive.
+            with self.file.open("rb") as raw, np.load(raw) as data:
                 meta = json.loads(str(data[_META]))
                 if meta["paths"] != [path for path, _ in variables]:
                     raise CheckpointError(
@@ -75,9 +77,10 @@ class TrainingState(keras.callbacks.Callback):
                     variable.assign(data[str(n)])
         except CheckpointError:
             raise
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise CheckpointError(
-                f"{self.file}: damaged training state ({error}); remove it to begin anew"
+                f"{self.file}: damaged training state ({error}); remove it to begin "
+                "anew"
             ) from error
         self.epoch, self.step = meta["epoch"], meta["step"]
         self.best, self.history = meta["best"], meta["history"]
@@ -98,7 +101,7 @@ class TrainingState(keras.callbacks.Callback):
 
     def load_best(self, model: keras.Model) -> None:
         """Give the model the weights of its best epoch."""
-        with np.load(self.best_file, allow_pickle=False) as data:
+        with np.load(self.best_file) as data:
             for n, weight in enumerate(model.weights):
                 weight.assign(data[str(n)])
 
@@ -153,7 +156,8 @@ def fit_on(
         **fit: Other arguments of `keras.Model.fit`.
     """
     callbacks = [*fit.pop("callbacks", ()), state]
-    common = {"callbacks": callbacks, **fit}
+    # The batches come in their order already; Keras would warn that it adds none.
+    common = {"callbacks": callbacks, "shuffle": False, **fit}
     if state.step and state.epoch < epochs:
         # The rest of the epoch in which the training was stopped.
         model.fit(

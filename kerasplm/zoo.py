@@ -1,4 +1,4 @@
-"""Load by one line: `load`, `load_tokenizer`, `load_checkpoint`, `load_config`."""
+"""Load a model by one line: `load`, `load_checkpoint`, `load_config`."""
 
 import contextlib
 import dataclasses
@@ -14,7 +14,7 @@ import keras
 from kerasplm import checkpoint
 from kerasplm.config import Config
 from kerasplm.encoder import Encoder
-from kerasplm.errors import CheckpointError, ConfigError, PLMError, VocabError
+from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Match, family_named, recognise
 from kerasplm.heads import HEADS, Classifier, PretrainedModel
 from kerasplm.layers import skip_initialization
@@ -77,8 +77,8 @@ def load(
     """
     with open_source(x) as source:
         reader = checkpoint.Reader(source.checkpoint)
-        data = _json_files(source, config)
-        found = _recognise(source, reader, data, family, part)
+        data = json_files(source, config)
+        found = recognise_source(source, reader, data, family, part)
         settings, assumed = _configure(source.name, found, reader, data, fields)
         # Weights that are skipped need true initial values.
         fast = contextlib.nullcontext() if skip else skip_initialization()
@@ -90,18 +90,20 @@ def load(
     return model
 
 
-def _json_files(source: Source, config: str | Path | None) -> JsonFiles:
+def json_files(source: Source, config: str | Path | None = None) -> JsonFiles:
+    """Read the configurations beside a checkpoint, or the one that was named."""
     files = source.configs() if config is None else [Path(config)]
     return {file: expand_hparams(read_json(file)) for file in files}
 
 
-def _recognise(
+def recognise_source(
     source: Source,
     reader: checkpoint.Reader,
     data: JsonFiles,
     family: str | None,
     part: Part | None,
 ) -> Match:
+    """Find the family of a checkpoint from all that lies beside it."""
     if family is None:
         # Our own exports name their family in the JSON.
         named = {d[OWN]["family"] for d in data.values() if "family" in d.get(OWN, {})}
@@ -117,12 +119,12 @@ def _recognise(
     )
 
 
-def _candidates(data: JsonFiles, found: Match) -> dict[Path | None, dict[str, Any]]:
+def _candidates(data: JsonFiles, found: Match) -> JsonFiles:
     """Return the JSON objects that may describe the network."""
     part = found.family.part
     mine = {f: d for f, d in data.items() if part and f.name.startswith(part)}
     if mine:
-        return dict(mine)
+        return mine
     if part == "generator":
         # The original code derives the generator's sizes from the discriminator's:
         # the shapes tell them; the rest is common to both.
@@ -131,7 +133,7 @@ def _candidates(data: JsonFiles, found: Match) -> dict[Path | None, dict[str, An
             for file, values in data.items()
         }
     others = {f: d for f, d in data.items() if not f.name.startswith("generator")}
-    return dict(others or data)
+    return others or data
 
 
 _SIZES = re.compile("embedding_size|hidden_size|intermediate_size|num_.*")
@@ -145,9 +147,11 @@ def _configure(
     fields: dict[str, Any],
 ) -> tuple[Config, tuple[str, ...]]:
     """Return the configuration that fits the weights, and what was assumed."""
+    candidates: list[tuple[str, dict[str, Any] | None]] = [
+        (str(file), values) for file, values in _candidates(data, found).items()
+    ]
     results, problems = [], []
-    for file, values in (_candidates(data, found) or {None: None}).items():
-        where = str(file or name)
+    for where, values in candidates or [(name, None)]:
         try:
             results.append(complete_config(found, reader.shapes, values, fields, where))
         except ConfigError as error:
@@ -190,7 +194,8 @@ def _build(
             return _build_classifier(name, found, encoder, reader, data)
     else:
         raise ConfigError(
-            f"heads must be None, 'pretraining' or 'classification'. Received: {heads!r}"
+            "heads must be None, 'pretraining' or 'classification'. Received: "
+            f"{heads!r}"
         )
     raise CheckpointError(
         f"{name}: holds no head for {heads}; heads in the checkpoint: "
@@ -251,8 +256,8 @@ def load_checkpoint(
     """
     with open_source(x) as source:
         reader = checkpoint.Reader(source.checkpoint)
-        data = _json_files(source, None)
-        found = _recognise(source, reader, data, family, part)
+        data = json_files(source)
+        found = recognise_source(source, reader, data, family, part)
         return checkpoint.load_weights(model, found, reader, skip)
 
 
@@ -289,87 +294,3 @@ def load_config(x: str | Path, *, family: str | None = None, **fields: Any) -> C
         return Config.from_dict(given)
     except ConfigError as error:
         raise ConfigError(f"{files[0]}: {error}") from error
-
-
-def load_tokenizer(
-    x: str | Path,
-    *,
-    in_graph: bool = True,
-    lowercase: bool | None = None,
-    strip_accents: bool | None = None,
-    family: str | None = None,
-) -> Any:
-    """Load the tokenizer that belongs to a checkpoint.
-
-    Args:
-        x: As for `load`; or the vocabulary file itself.
-        in_graph: True gives `Tokenizer` (tensorflow-text; for `tf.data` and export),
-            False gives `PythonTokenizer` (with character offsets). Both return the
-            same ids.
-        lowercase: Default is what a `tokenizer_config.json` says, else True unless
-            the folder's name begins with "cased_" or "multi_cased_".
-        strip_accents: Default is `lowercase`.
-        family: Decides which control characters are dropped; default is the family
-            of the checkpoint beside the vocabulary.
-
-    Raises:
-        VocabError: There is no vocabulary, it is broken, or it has more tokens than
-            the checkpoint's word table has rows.
-
-    Example:
-        >>> tokenizer = load_tokenizer("albert_tiny.zip")   # doctest: +SKIP
-        >>> tokenizer(["今天天气不错"], max_length=64)      # doctest: +SKIP
-    """
-    if Path(x).is_file() and str(x).endswith(".txt"):
-        rules = family_named(family).tokenizer if family else "bert"
-        return _tokenizer(
-            Path(x), in_graph, lowercase is not False, strip_accents, rules
-        )
-    with open_source(x) as source:
-        vocab = source.vocab()
-        if vocab is None:
-            raise VocabError(
-                f"{x}: no vocabulary here. Expected vocab.txt in {source.folder.name}"
-            )
-        rules, rows = "bert", None
-        if source.prefix is not None:
-            rules, rows = _rules_of(source, family)
-        elif family is not None:
-            rules = family_named(family).tokenizer
-        settings = source.folder / "tokenizer_config.json"
-        given = read_json(settings) if settings.is_file() else {}
-        if lowercase is None:
-            cased = source.folder.name.startswith(("cased_", "multi_cased_"))
-            lowercase = bool(given.get("do_lower_case", not cased))
-        if strip_accents is None:
-            strip_accents = given.get("strip_accents")
-        tokenizer = _tokenizer(vocab, in_graph, lowercase, strip_accents, rules)
-        if rows is not None and tokenizer.vocab_size > rows:
-            raise VocabError(
-                f"{vocab}: has {tokenizer.vocab_size} tokens, but the word table of "
-                f"{source.prefix} has {rows} rows"
-            )
-    return tokenizer
-
-
-def _rules_of(source: Source, family: str | None) -> tuple[str, int | None]:
-    """Return the tokenizer's rules and the rows of the checkpoint's word table."""
-    try:
-        reader = checkpoint.Reader(source.checkpoint)
-        found = _recognise(source, reader, _json_files(source, None), family, None)
-    except PLMError:
-        # A vocabulary is useful beside weights that are missing or unknown.
-        return (family_named(family).tokenizer if family else "bert"), None
-    return found.family.tokenizer, reader.shapes[
-        found.names["encoder/embeddings/word"]
-    ][0]
-
-
-def _tokenizer(
-    vocab: Path, in_graph: bool, lowercase: bool, accents: bool | None, rules: str
-) -> Any:
-    if in_graph:
-        from kerasplm.tokenizer import Tokenizer as Kind
-    else:
-        from kerasplm.python_tokenizer import PythonTokenizer as Kind
-    return Kind(vocab, lowercase=lowercase, strip_accents=accents, control=rules)

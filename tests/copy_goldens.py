@@ -47,7 +47,7 @@ def copy(folder: Path, target: Path) -> None:
     meta["compact"] = True
     text = json.dumps(meta, ensure_ascii=False, indent=1)
     (target / "meta.json").write_text(text + "\n", encoding="utf-8")
-    for file in sorted(folder.iterdir()):
+    for file in sorted(set(folder.iterdir()) - {folder / "meta.json"}):
         if file.suffix == ".npz":
             with np.load(file) as data:
                 last = meta.get("kind", "").startswith("finetune")
@@ -64,9 +64,8 @@ def copy(folder: Path, target: Path) -> None:
             )
         elif file.is_dir():
             copy_files(file, target / file.name)
-        elif not file.name.startswith("meta") and ".ckpt." not in file.name:
-            if not file.name.endswith(("-00001", ".meta")):
-                shutil.copy(file, target / file.name)
+        elif file.name == "vocab.txt" or file.suffix == ".json":
+            shutil.copy(file, target / file.name)
 
 
 def keep(name: str) -> bool:

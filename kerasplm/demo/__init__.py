@@ -41,6 +41,7 @@ def run(output: Path) -> None:
     """
     from kerasplm import finetuning, load
     from kerasplm.reporting import print_table
+    from kerasplm.tasks import TASKS
 
     console = Console()
     begin = time.perf_counter()
@@ -49,7 +50,7 @@ def run(output: Path) -> None:
     console.print(f"encoder = kerasplm.load({str(HERE / 'model')!r})")
     console.print(encoder.load_report, f"\n{encoder.count_params():,} weights")
     console.rule("2. Fine-tune with model.fit")
-    settings = finetuning.Settings(
+    settings = TASKS["chnsenticorp"].settings(
         epochs=6, batch_size=16, learning_rate=3e-4, max_length=64, save_steps=100
     )
     result = finetuning.finetune(

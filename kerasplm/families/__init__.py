@@ -104,7 +104,8 @@ class Match:
 def match(family: Family, variables: Iterable[str]) -> Match:
     """Sort the variables of a checkpoint by what the family makes of them."""
     names: dict[str, str] = {}
-    slots, other, unknown, tasks = [], [], [], set()
+    slots, other, unknown = [], [], []
+    tasks: set[str] = set()
     for variable in sorted(variables):
         found = family.ours(variable)
         if SLOTS.fullmatch(variable):

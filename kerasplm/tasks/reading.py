@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +65,13 @@ def read_examples(
     labels: Sequence[str],
     columns: Sequence[str],
     keys: Sequence[str],
-    aliases: dict[str, str],
+    aliases: Mapping[str, str],
     unlabelled: bool = False,
 ) -> Examples:
     """Read a file of JSON lines or of tab-separated columns.
 
-    Rows end at "\\n"; blank rows are passed over. A first row of column names is
-    recognised and skipped.
+    Only a line feed ends a row; blank rows are passed over. A first row of column
+    names is recognised and skipped.
 
     Args:
         file: ".json" and ".jsonl" are JSON lines, ".tsv" and ".txt" are columns.

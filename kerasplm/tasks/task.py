@@ -17,6 +17,7 @@ from kerasplm.heads import Classifier
 from kerasplm.optimization import AdamW
 from kerasplm.tasks.batching import Order, batches_of, dataset_of, encode
 from kerasplm.tasks.reading import Examples, find_file, read_examples
+from kerasplm.tasks.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,21 @@ class Task:
     def pair(self) -> bool:
         """Whether an input has two texts."""
         return "pair" in self.columns
+
+    def settings(self, **changes: Any) -> Settings:
+        """Return the task's recipe with the named choices changed.
+
+        Args:
+            **changes: Fields of `Settings`; None leaves the recipe.
+        """
+        recipe = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "max_length": self.max_length,
+        }
+        given = {key: value for key, value in changes.items() if value is not None}
+        return Settings(**(recipe | given))
 
     def examples(self, path: str | Path, split: str) -> Examples:
         """Read one split.
@@ -138,7 +154,8 @@ class Task:
         """
         if not isinstance(encoder, Encoder):
             raise ConfigError(
-                f"expected an Encoder (from load(x)). Received: {type(encoder).__name__}"
+                "expected an Encoder (from load(x)). Received: "
+                f"{type(encoder).__name__}"
             )
         model = Classifier(
             encoder, self.labels, pair=self.pair, dropout=dropout, task=self.name
