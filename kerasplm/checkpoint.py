@@ -50,8 +50,9 @@ class Reader:
                 f"{prefix}.data-*: expected {count} files, found {len(shards)}"
             )
         try:
-            self._reader = tf.train.load_checkpoint(str(prefix))
-            names = self._reader.get_variable_to_shape_map()
+            index_reader = tf.train.load_checkpoint(str(prefix))
+            names = index_reader.get_variable_to_shape_map()
+            self._dtypes = index_reader.get_variable_to_dtype_map()
         except _errors() as error:
             raise CheckpointError(
                 f"{index}: not a readable checkpoint index ({_line(error)})"
@@ -67,14 +68,23 @@ class Reader:
             ours: tuple(names[theirs]) for ours, theirs in self._names.items()
         }
 
-    def read(self, name: str) -> np.ndarray:
-        """Return one variable.
+    def read(self, name: str) -> Any:
+        """Return one variable as a tensor of TensorFlow.
 
         Raises:
             CheckpointError: Its bytes are missing or damaged.
         """
+        import tensorflow as tf
+
+        theirs = self._names[name]
         try:
-            return self._reader.get_tensor(self._names[name])
+            # The restoring kernel: the reader's `get_tensor` would copy to numpy.
+            return tf.raw_ops.RestoreV2(
+                prefix=str(self.prefix),
+                tensor_names=[theirs],
+                shape_and_slices=[""],
+                dtypes=[self._dtypes[theirs]],
+            )[0]
         except _errors() as error:
             raise CheckpointError(
                 f"{self.prefix}.data-*: truncated or damaged: variable {name} of shape "
@@ -91,6 +101,19 @@ def _errors() -> tuple[type[Exception], ...]:
 
 def _line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0][:200]
+
+
+def empty(shape: Sequence[int], dtype: Any = None) -> Any:
+    """Initialize a weight that will be read before it is used.
+
+    With TensorFlow its memory is not even touched: a model takes the room of its
+    weights once, not twice.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return keras.ops.zeros(shape, dtype)
+    import tensorflow as tf
+
+    return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,10 +230,7 @@ def load_weights(
         )
     loaded = {path: found.names[path] for path in weights if path in wanted}
     for path, name in loaded.items():
-        value = reader.read(name)
-        if found.family.theirs(path)[1]:
-            value = value.T
-        weights[path].assign(value[: weights[path].shape[0]].astype("float32"))
+        _fill(weights[path], reader.read(name), found.family.theirs(path)[1])
     unused = [name for path, name in found.names.items() if path not in loaded]
     return LoadReport(
         family=found.family.name,
@@ -221,6 +241,19 @@ def load_weights(
         slots=found.slots,
         heads=heads_in(found),
     )
+
+
+def _fill(weight: keras.Variable, value: Any, transpose: bool) -> None:
+    import tensorflow as tf
+
+    value = tf.cast(value, weight.dtype)
+    if transpose:
+        value = tf.transpose(value)
+    if value.shape != weight.shape:  # fewer positions
+        value = value[: weight.shape[0]]
+    if keras.backend.backend() != "tensorflow":
+        value = value.numpy()
+    weight.assign(value)
 
 
 def heads_in(found: Match) -> tuple[str, ...]:

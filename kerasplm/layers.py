@@ -34,25 +34,28 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
 }
 
-_skip_init: contextvars.ContextVar[bool] = contextvars.ContextVar(
-    "skip_init", default=False
+Initializer = Callable[..., Tensor]
+
+_given: contextvars.ContextVar[Initializer | None] = contextvars.ContextVar(
+    "initializer", default=None
 )
 
 
 @contextlib.contextmanager
-def skip_initialization() -> Iterator[None]:
-    """Build layers with zeros: for models whose weights are read right after."""
-    token = _skip_init.set(True)
+def initialize_with(given: Initializer) -> Iterator[None]:
+    """Build layers with another initializer: models whose weights are read after."""
+    token = _given.set(given)
     try:
         yield
     finally:
-        _skip_init.reset(token)
+        _given.reset(token)
 
 
-def initializer(config: Config) -> keras.Initializer:
+def initializer(config: Config) -> Initializer:
     """Return the truncated normal of the original code (cut at two sigma)."""
-    if _skip_init.get():
-        return keras.initializers.Zeros()
+    given = _given.get()
+    if given is not None:
+        return given
     return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
 
 

@@ -38,6 +38,9 @@ def save_checkpoint(
         CheckpointError: The family has no names for some weights, or two models
             hold different values under one name.
         FamilyError: No family fits, or several do.
+
+    Example:
+        >>> save_checkpoint(encoder, "out/bert_model.ckpt")  # doctest: +SKIP
     """
     models = list(model) if isinstance(model, list | tuple) else [model]
     families = [_family_of(m, family) for m in models]

@@ -17,7 +17,7 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Match, family_named, recognise
 from kerasplm.heads import HEADS, Classifier, PretrainedModel
-from kerasplm.layers import skip_initialization
+from kerasplm.layers import initialize_with
 from kerasplm.published import (
     OWN,
     complete_config,
@@ -81,7 +81,7 @@ def load(
         found = recognise_source(source, reader, data, family, part)
         settings, assumed = _configure(source.name, found, reader, data, fields)
         # Weights that are skipped need true initial values.
-        fast = contextlib.nullcontext() if skip else skip_initialization()
+        fast = contextlib.nullcontext() if skip else initialize_with(checkpoint.empty)
         with fast:
             model = _build(source.name, found, settings, heads, reader, data)
         report = checkpoint.load_weights(model, found, reader, skip)
@@ -253,6 +253,10 @@ def load_checkpoint(
         CheckpointError: Weights are missing, unexpected or of the wrong shape; the
             message lists all.
         FamilyError: As for `load`.
+
+    Example:
+        >>> encoder = Encoder(Config(vocab_size=21128))             # doctest: +SKIP
+        >>> load_checkpoint(encoder, "x.ckpt", skip=("pooler/.*",))  # doctest: +SKIP
     """
     with open_source(x) as source:
         reader = checkpoint.Reader(source.checkpoint)

@@ -9,6 +9,7 @@ import pytest
 
 from kerasplm import Config, Encoder
 from tests.golden import ROOT, Comparison
+from tests.models import write_model
 
 
 @pytest.fixture
@@ -37,6 +38,13 @@ def tiny_batch() -> dict[str, np.ndarray]:
         "segment_ids": np.array([[0] * 5 + [1] * 4, [0] * 9]),
         "padding_mask": mask,
     }
+
+
+@pytest.fixture
+def folder(tmp_path, tiny_encoder: Encoder):
+    """Return the folder of a small BERT checkpoint in the original format."""
+    write_model(tmp_path / "m", tiny_encoder)
+    return tmp_path / "m"
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

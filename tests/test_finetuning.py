@@ -18,7 +18,14 @@ from kerasplm.training import TrainingState
 
 GOOD, BAD = "好美香快乐净", "坏丑臭慢苦脏"
 FILLER = "这家店的面条房间手机书和人都很太不"
-VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(GOOD + BAD + FILLER)]
+VOCAB = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *dict.fromkeys(GOOD + BAD + FILLER),
+]
 
 
 def review(rng, label):
@@ -265,10 +272,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+kind = {True: "U", False: "f8"}
 for texts in json.loads(sys.argv[2]):
     out = serve(**{k: tf.constant(v) for k, v in texts.items()})
-    print(json.dumps({k: v.numpy().astype("U" if v.dtype == tf.string else "f8").tolist()
-                      for k, v in sorted(out.items())}))
+    out = {k: v.numpy().astype(kind[v.dtype == tf.string]) for k, v in out.items()}
+    print(json.dumps({k: v.tolist() for k, v in sorted(out.items())}))
 assert "kerasplm" not in sys.modules
 """
 
@@ -391,9 +399,7 @@ def test_command_finetune_and_export(place, tmp_path):
 
 def test_command_errors_are_one_line(place, tmp_path):
     common = ("--model", place / "model", "--output", tmp_path / "x")
-    out = command(
-        "finetune", *common, "--task=lcqmx", "--data", place / "data", code=2
-    )
+    out = command("finetune", *common, "--task=lcqmx", "--data", place / "data", code=2)
     assert "no task 'lcqmx'" in out
     assert "Traceback" not in out
     out = command("finetune", *common, "--task=lcqmc", "--data", tmp_path, code=2)

@@ -84,7 +84,10 @@ GOOD = {"sentence": "电影", "label": "102"}
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (json_lines(GOOD) + '{"sentence": "x", \n', ("line 2", "broken JSON", "column")),
+        (
+            json_lines(GOOD) + '{"sentence": "x", \n',
+            ("line 2", "broken JSON", "column"),
+        ),
         (json_lines(GOOD) + "[1]\n", ("line 2", "JSON object", "list")),
         (json_lines(GOOD, {"label": "102"}), ("line 2", "'sentence'", "None")),
         (json_lines({"sentence": 3, "label": "102"}), ("line 1", "string", "3")),
@@ -232,7 +235,9 @@ def test_shuffled_batches_hold_little_padding():
 
 @pytest.mark.parametrize("labels", [True, False])
 def test_dataset(tmp_path, labels):
-    lines = [(t, t[::-1], str(n % 2))[: 3 if labels else 2] for n, t in enumerate(TEXTS)]
+    lines = [
+        (t, t[::-1], str(n % 2))[: 3 if labels else 2] for n, t in enumerate(TEXTS)
+    ]
     put(tmp_path / "test.tsv", rows(*lines))
     data = plm.TASKS["lcqmc"].dataset(
         tmp_path, "test", Characters(), batch_size=3, max_length=9
