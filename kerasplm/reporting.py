@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +25,8 @@ def print_table(
     table = Table(title=title, title_justify="left")
     for n, column in enumerate(columns):
         numbers = rows and all(isinstance(row[n], int | float) for row in rows)
-        table.add_column(column, justify="right" if numbers else "left")
+        align: Literal["left", "right"] = "right" if numbers else "left"
+        table.add_column(column, justify=align, overflow="fold")
     for row in rows:
         table.add_row(
             *(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)

@@ -22,12 +22,14 @@ axes = (
     {"attention_key_size": 12, "attention": "causal", "type_vocab_size": 0},
 )
 ids = np.random.default_rng(0).integers(0, 50, (8, 9))
-for fields in axes:
+for n, fields in enumerate(axes):
     config = Config(vocab_size=50, hidden_size=24, num_hidden_layers=2,
                     num_attention_heads=4, intermediate_size=48, **fields)
     encoder = Encoder(config)
     out = PretrainedModel(encoder, HEADS)({"token_ids": ids, "mlm_positions": ids % 9})
     assert tuple(out["mlm_logits"].shape) == (8, 9, 50)
+    if n > 1:
+        continue
     model = Classifier(encoder, ["a", "b"])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss)

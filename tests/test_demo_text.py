@@ -18,7 +18,7 @@ if str(ROOT) not in sys.path:
 from examples.make_demo import corpus, grammar, sentiment, templates  # noqa: E402
 
 DATA = ROOT / "kerasplm" / "demo" / "data" / "sentiment"
-SAMPLE = 12000
+SAMPLE = 20000
 
 
 @pytest.fixture(scope="module")

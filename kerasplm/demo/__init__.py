@@ -1,8 +1,8 @@
 """The whole path on a small model and small data that come with the package.
 
-`model/` is a BERT of 0.6 million weights in the format of the original code,
-pre-trained by `examples/make_demo` on Chinese text that it generates; `sentiment/`
-is a set of generated reviews in the format of ChnSentiCorp.
+`data/model/` is a BERT of 0.6 million weights in the format of the original code,
+pre-trained by `examples/make_demo` on Chinese text that it generates;
+`data/sentiment/` is a set of generated reviews in the format of ChnSentiCorp.
 """
 
 import subprocess
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-HERE = Path(__file__).parent
+MODEL = Path(__file__).parent / "data" / "model"
+REVIEWS = Path(__file__).parent / "data" / "sentiment"
 SENTENCES = (
     "房间干净，服务员很热情，下次还来。",
     "手机用了两天就坏了，太让人失望。",
@@ -46,17 +47,17 @@ def run(output: Path) -> None:
     console = Console()
     begin = time.perf_counter()
     console.rule("1. Load a TF1 checkpoint in one line")
-    encoder = load(HERE / "model")
-    console.print(f"encoder = kerasplm.load({str(HERE / 'model')!r})")
+    encoder = load(MODEL)
+    console.print(f"encoder = kerasplm.load({str(MODEL)!r})")
     console.print(encoder.load_report, f"\n{encoder.count_params():,} weights")
     console.rule("2. Fine-tune with model.fit")
     settings = TASKS["chnsenticorp"].settings(
         epochs=6, batch_size=16, learning_rate=3e-4, max_length=64, save_steps=100
     )
     result = finetuning.finetune(
-        HERE / "model",
+        MODEL,
         "chnsenticorp",
-        HERE / "sentiment",
+        REVIEWS,
         output,
         settings=settings,
         verbose=2,

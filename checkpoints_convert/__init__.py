@@ -1,0 +1,1 @@
+"""Command-line procedures on checkpoints. Knowledge of formats lives in kerasplm."""

@@ -1,0 +1,69 @@
+"""Compare two checkpoints: their weights, and their outputs on random input.
+
+    python -m checkpoints_convert.verify A B
+
+Ends with status 1 if anything differs by more than the tolerance.
+"""
+
+import sys
+from typing import Annotated
+
+import numpy as np
+import typer
+from keras import ops
+
+from checkpoints_convert.command import run_command
+from checkpoints_convert.export_tf1 import load_all
+from kerasplm.checkpoint import components, named_weights
+from kerasplm.errors import CheckpointError
+from kerasplm.reporting import print_table
+
+
+def main(
+    a: Annotated[str, typer.Argument(help="Folder, prefix or archive.")],
+    b: Annotated[str, typer.Argument(help="The one to compare with.")],
+    family: Annotated[
+        str | None, typer.Option(help="Family, where the files do not tell.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="Largest allowed difference.")] = 0.0,
+) -> None:
+    """Print the largest difference of weights and of outputs."""
+    rows: list[tuple[str, str, float]] = []
+    first, second = load_all(a, family), load_all(b, family)
+    if len(first) != len(second):
+        raise CheckpointError(
+            f"expected the same networks, found {len(first)} in {a} and {len(second)} "
+            f"in {b}"
+        )
+    for one, two in zip(first, second, strict=True):
+        weights, others = named_weights(one), named_weights(two)
+        for path in sorted(set(weights) | set(others)):
+            if path in weights and path in others:
+                rows.append(("weight", path, _delta(weights[path], others[path])))
+            else:
+                rows.append(("weight", f"{path} (only in one)", float("inf")))
+        config = components(one)["encoder"].config
+        rng = np.random.default_rng(0)
+        length = min(32, config.max_position_embeddings)
+        ids = rng.integers(0, config.vocab_size, (2, length))
+        outputs = [model({"token_ids": ids}) for model in (one, two)]
+        if not isinstance(outputs[0], dict):
+            outputs = [{"logits": out} for out in outputs]
+        for key in outputs[0]:
+            rows.append(("output", key, _delta(outputs[0][key], outputs[1][key])))
+    worst = sorted(rows, key=lambda row: -row[2])
+    print_table(f"{a} and {b}", ("kind", "name", "max |Δ|"), worst[:12])
+    typer.echo(f"{len(rows)} compared, max |Δ| {worst[0][2]:.3g}")
+    if worst[0][2] > tolerance:
+        sys.exit(1)
+
+
+def _delta(x: object, y: object) -> float:
+    first, second = ops.convert_to_numpy(x), ops.convert_to_numpy(y)
+    if first.shape != second.shape:
+        return float("inf")
+    return float(np.abs(first - second).max())
+
+
+if __name__ == "__main__":
+    run_command(main)
