@@ -4,12 +4,15 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import numpy as np
 import pytest
 
+import kerasplm as plm
 from kerasplm import Config, Encoder
 from tests.golden import ROOT, Comparison
 from tests.models import write_model
+from tests.reviews import VOCAB, review, train
 
 
 @pytest.fixture
@@ -45,6 +48,36 @@ def folder(tmp_path, tiny_encoder: Encoder):
     """Return the folder of a small BERT checkpoint in the original format."""
     write_model(tmp_path / "m", tiny_encoder)
     return tmp_path / "m"
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """A small checkpoint with its vocabulary, and data in ChnSentiCorp's format."""
+    place = tmp_path_factory.mktemp("place")
+    keras.utils.set_random_seed(5)
+    config = plm.Config(
+        vocab_size=len(VOCAB),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=24,
+        initializer_range=0.2,  # so small a network learns faster from larger weights
+    )
+    plm.save_checkpoint(plm.Encoder(config), place / "model" / "bert_model.ckpt")
+    (place / "model" / "vocab.txt").write_text("\n".join(VOCAB) + "\n", "utf-8")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 160), ("dev", 40), ("test", 40)):
+        lines = [f"{n % 2}\t{review(rng, n % 2)}\n" for n in range(count)]
+        file = place / "data" / f"{split}.tsv"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("label\ttext_a\n" + "".join(lines), "utf-8")
+    return place
+
+
+@pytest.fixture(scope="session")
+def done(place):
+    return train(place, place / "out")
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -81,7 +81,7 @@ def cut(name: str, value: np.ndarray, by_rows: bool) -> np.ndarray:
         return value[:, :ROWS]
     last = name.split("/")[-1]
     if value.ndim > 2 and value.dtype == np.float32:
-        columns = value.shape[-1] // (8 if last == "mlm_logits" else 2)
+        columns = value.shape[-1] // (16 if last == "mlm_logits" else 4)
         return value[..., : max(columns, 4)]
     return value
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import gzip
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from kerasplm.checkpoint import write
@@ -81,6 +83,15 @@ class Case:
         }
 
 
+def read_text(path: Path) -> str:
+    """Read a reference; the compact copies of long ones are packed with gzip."""
+    if path.is_file():
+        data = path.read_bytes()
+    else:
+        data = gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
+    return data.decode("utf-8")
+
+
 def cases(*kinds: str) -> list[Case]:
     found = []
     for path in sorted(ROOT.rglob("meta.json")):
@@ -114,6 +125,15 @@ def complete(case: Case, folder: Path) -> Path:
 
 def ids(case: Case) -> str:
     return str(case.folder.relative_to(ROOT))
+
+
+def every(*kinds: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases(*kinds), ids=ids)
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    x = np.exp(x - np.max(x, -1, keepdims=True))
+    return x / x.sum(-1, keepdims=True)
 
 
 class Comparison:

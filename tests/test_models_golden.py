@@ -1,6 +1,5 @@
 """Every model of the goldens loads by `kerasplm.load` and gives the same numbers."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,10 +7,20 @@ from keras import ops
 
 import kerasplm as plm
 from kerasplm import checkpoint, losses
-from kerasplm.layers import ACTIVATIONS, GroupedDense
-from kerasplm.relative import by_key, relative_table
+from kerasplm.layers import ACTIVATIONS
+from kerasplm.relative import relative_table
 from tests import golden
-from tests.golden import HIDDEN, LATER, LOGITS, LOSS, Case, Comparison, cases
+from tests.golden import (
+    HIDDEN,
+    LATER,
+    LOGITS,
+    LOSS,
+    Case,
+    Comparison,
+    cases,
+    every,
+    softmax,
+)
 
 KNOWN = {
     "pretrain",
@@ -27,21 +36,12 @@ KNOWN = {
 }
 
 
-def every(*kinds: str):
-    return pytest.mark.parametrize("case", cases(*kinds), ids=golden.ids)
-
-
 def test_golden_cases_all_have_a_check():
     """A case that nothing handles must not pass unseen."""
     found = cases()
     assert found, f"no golden cases in {golden.ROOT}"
     unhandled = [c.name for c in found if c.kind not in KNOWN | set(LATER)]
     assert not unhandled, f"no check for {unhandled}"
-
-
-def softmax(x):
-    x = np.exp(x - np.max(x, -1, keepdims=True))
-    return x / x.sum(-1, keepdims=True)
 
 
 def compare_states(compare, out, io, prefix=""):
@@ -151,9 +151,9 @@ def test_electra_pretraining_golden(case: Case):
         )
         compare("rtd loss", rtd_loss, io["disc_loss"], LOSS)
         total += hparams.get("disc_weight", 50.0) * rtd_loss
-    # The weighted sum multiplies the rounding of a single loss by its weight.
-    scale = max(1.0, hparams.get("disc_weight", 50.0))
-    compare("loss", total, io["total_loss"], LOSS * scale)
+    # The sum is near 100, where a step of float32 is 7.6e-6: four steps at the most.
+    step = float(np.spacing(np.float32(io["total_loss"])))
+    compare("loss", total, io["total_loss"], max(LOSS, 4 * step))
     compare.finish()
 
 
@@ -272,68 +272,6 @@ def after_attention(encoder, n, x, out, batch):
     return block.attention_norm(x + a)
 
 
-@every("finetune")
-def test_finetuned_golden(case: Case, tmp_path):
-    io, compare = case.io, Comparison(case)
-    folder = golden.complete(case, tmp_path)
-    encoder = plm.load(folder)
-    out = encoder(case.batch())
-    for what in ("sequence_output", "pooled_output"):
-        if what in io:
-            compare(what, out[what], io[what], HIDDEN)
-    kind = case.meta["kind"].split("/")[1].removeprefix("electra_")
-    if kind in ("classification", "regression"):
-        compare_classifier(case, folder, kind, compare)
-    else:
-        # The head of another task is known by name and left alone.
-        assert encoder.load_report.unused
-    compare.finish()
-
-
-def compare_classifier(case: Case, folder, kind: str, compare: Comparison) -> None:
-    io = case.io
-    model = plm.load(folder, heads="classification")
-    labels = next(io[key] for key in io if key.endswith(("label_ids", "targets")))
-    weights = [model.logits.kernel.value, model.logits.bias.value]
-    with tf.GradientTape() as tape:
-        logits = model(case.batch())
-        loss, per_example = classification_loss(logits, labels, kind)
-        # ELECTRA's fine-tuning sums the losses of the batch.
-        if model.load_report.family == "electra":
-            loss = tf.reduce_sum(per_example)
-    theirs = io["logits"] if "logits" in io else io["predictions"][:, None]
-    compare("logits", logits, theirs.reshape(logits.shape), LOGITS)
-    if "probabilities" in io and kind == "classification":
-        compare("probabilities", softmax(logits), io["probabilities"], LOGITS)
-    compare("losses", per_example, io["per_example_loss"], LOGITS)
-    if "loss" in io:
-        compare("loss", loss, io["loss"], LOSS)
-    # The original clips by the norm of all gradients, which the case records.
-    norm = float(io.get("train/global_norm", np.inf))
-    task = model.task
-    names = (
-        ("output_weights", "output_bias")
-        if "train/clipped_grad/output_weights" in io
-        else (f"task_specific/{task}/dense/kernel", f"task_specific/{task}/dense/bias")
-    )
-    for name, grad in zip(names, tape.gradient(loss, weights), strict=True):
-        theirs = io[f"train/clipped_grad/{name}"]
-        grad = np.asarray(grad).T if name == "output_weights" else np.asarray(grad)
-        if np.isfinite(norm):
-            compare(f"gradient {name}", grad * min(1.0, 1.0 / norm), theirs, HIDDEN)
-        else:  # without the norm only the direction is known
-            ours = grad / np.linalg.norm(grad)
-            compare(f"gradient {name}", ours, theirs / np.linalg.norm(theirs), HIDDEN)
-
-
-def classification_loss(logits, labels, kind):
-    if kind == "regression":
-        per_example = tf.square(logits[:, 0] - tf.cast(labels, "float32"))
-    else:
-        per_example = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return tf.reduce_mean(per_example), per_example
-
-
 @every("foreign")
 def test_foreign_golden(case: Case):
     """A model that is not supported is refused with its variables, not loaded wrong."""
@@ -343,66 +281,3 @@ def test_foreign_golden(case: Case):
     compared = Comparison(case, " (refused)")
     compared.count = 1
     compared.finish()
-
-
-@every("helpers")
-def test_helpers_golden(case: Case):
-    """Single functions of the originals, at the edges that whole models rarely meet."""
-    compare = Comparison(case)
-    for file in sorted(case.folder.glob("*.npz")):
-        with np.load(file) as data:
-            compare_helpers(file.stem, {k: data[k] for k in data.files}, compare)
-    compare.finish()
-
-
-def compare_helpers(name, io, compare):
-    erf = name.startswith("electra") or name == "nezha_gen"
-    if "gelu/x" in io:
-        ours = ACTIVATIONS["gelu_erf" if erf else "gelu_tanh"](io["gelu/x"])
-        compare(f"{name} gelu", ours, io["gelu/y"], HIDDEN)
-    if "layer_norm/x" in io:
-        layer = keras.layers.LayerNormalization(epsilon=1e-12)
-        layer.build(io["layer_norm/x"].shape)
-        layer.gamma.assign(io["layer_norm/var/LayerNorm/gamma"])
-        layer.beta.assign(io["layer_norm/var/LayerNorm/beta"])
-        compare(f"{name} norm", layer(io["layer_norm/x"]), io["layer_norm/y"], HIDDEN)
-    if "grouped/x" in io:
-        compare_grouped(io, compare)
-    for key in io:
-        if key.startswith("rel/") and key.endswith("/matrix"):
-            compare_relative(io, key.removesuffix("/matrix"), compare)
-
-
-def compare_grouped(io, compare):
-    kernel, x = io["var/dense/kernel"], io["grouped/x"]
-    units = io["grouped/y"].shape[-1]
-    config = plm.Config(
-        vocab_size=1,
-        hidden_size=x.shape[-1],
-        num_attention_heads=1,
-        intermediate_size=units,
-        ffn_groups=kernel.shape[2],
-    )
-    layer = GroupedDense(config, units, "dense")
-    layer.build(x.shape)
-    layer.kernel.assign(kernel)
-    layer.bias.assign(io["var/dense/bias"])
-    compare("grouped dense", layer(x), io["grouped/y"], HIDDEN)
-    plain = x @ io["var/plain/kernel"] + io["var/plain/bias"]
-    compare("swish", ACTIVATIONS["swish"](plain), io["plain_swish/y"], HIDDEN)
-
-
-def compare_relative(io, key, compare):
-    length, size = (int(n) for n in key.split("/")[1].split("_"))
-    config = plm.Config(
-        vocab_size=1, hidden_size=size, num_attention_heads=1, position="nezha"
-    )
-    table = np.asarray(relative_table(config, length, "float32"))
-    compare(f"{key} first", table[length - 1 :], io[f"{key}/first_row"], HIDDEN)
-    compare(f"{key} last", table[:length], io[f"{key}/last_row"], HIDDEN)
-    # The skewed product puts every distance at its place.
-    rows = np.tile(np.arange(2.0 * length - 1), (1, 1, length, 1))
-    distance = np.asarray(by_key(rows))[0, 0] - (length - 1)
-    clip = config.max_relative_position
-    ours = np.clip(distance, -clip, clip) + clip
-    compare(f"{key} matrix", ours, io[f"{key}/matrix"], HIDDEN)

@@ -1,0 +1,64 @@
+"""The command line, as a user types it."""
+
+import subprocess
+import sys
+
+import kerasplm as plm
+from tests.reviews import RECIPE
+from tests.server import serve
+
+
+def command(*args, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasplm.cli", *map(str, args)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_command_finetune_and_export(place, tmp_path):
+    options = [f"--{k.replace('_', '-')}={v}" for k, v in RECIPE.items()]
+    common = ("--model", place / "model", "--data", place / "data")
+    out = command(
+        "finetune",
+        *common,
+        "--task=chnsenticorp",
+        "--output",
+        tmp_path / "run",
+        *options,
+        "--epochs=1",
+        "--warmup=0.2",
+        "--dropout=0.05",
+        "--seed=3",
+        "--family=bert",
+    )
+    assert "accuracy" in out
+    assert "learning_curve.png" in out
+    model = tmp_path / "run" / "model"
+    out = command("export", "--model", model, "--output", tmp_path / "e")
+    assert "SavedModel" in out
+    assert serve(tmp_path / "e", {"text": ["好"]})[0]["label"]
+    args = ("--output", tmp_path / "v", "--max-length=9", "--family=bert")
+    command("export", "--model", place / "model", *args)
+    assert serve(tmp_path / "v", {"text": ["好"]})[0]["pooled_output"]
+
+
+def test_command_errors_are_one_line(place, tmp_path):
+    common = ("--model", place / "model", "--output", tmp_path / "x")
+    out = command("finetune", *common, "--task=lcqmx", "--data", place / "data", code=2)
+    assert "no task 'lcqmx'" in out
+    assert "Traceback" not in out
+    out = command("finetune", *common, "--task=lcqmc", "--data", tmp_path, code=2)
+    assert "expected train{" in out
+    assert "Traceback" not in out
+    assert not (tmp_path / "x").exists()
+
+
+def test_help_names_every_command():
+    out = command("--help")
+    for name in ("finetune", "export", "demo"):
+        assert name in out
+    assert "--from-scratch" in command("finetune", "--help")
+    assert command("--version").strip() == plm.__version__
