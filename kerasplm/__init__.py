@@ -2,17 +2,26 @@
 
 Importing the package loads Keras but not TensorFlow: what reads checkpoints,
 tokenizes in graph, trains on tasks or exports is imported when it is first used, so
-that the core also runs on JAX and PyTorch.
+that the core also runs on JAX and PyTorch. Every class that a `.keras` file may name is
+imported, so that `keras.models.load_model` finds it.
 """
 
 import importlib
+import os
+import sys
 from typing import Any
+
+if os.path.basename("".join(sys.argv[:1])) == "kerasplm":
+    # The command line: TensorFlow's start-up messages would bury the results, and
+    # Keras imports it below.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from kerasplm._version import VERSION as __version__
 from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import PLMError
 from kerasplm.heads import Classifier, PretrainedModel
+from kerasplm.optimization import AdamW, WarmupLinear, adamw
 
 _LAZY = {
     "FAMILIES": "kerasplm.families",
@@ -20,9 +29,6 @@ _LAZY = {
     "TASKS": "kerasplm.tasks",
     "Task": "kerasplm.tasks",
     "Tokenizer": "kerasplm.tokenizer",
-    "AdamW": "kerasplm.optimization",
-    "WarmupLinear": "kerasplm.optimization",
-    "adamw": "kerasplm.optimization",
     "export": "kerasplm.exporting",
     "finetune": "kerasplm.finetuning",
     "load": "kerasplm.zoo",
@@ -32,12 +38,15 @@ _LAZY = {
     "save_checkpoint": "kerasplm.saving",
 }
 __all__ = [
+    "AdamW",
     "Classifier",
     "Config",
     "Encoder",
     "PLMError",
     "PretrainedModel",
+    "WarmupLinear",
     "__version__",
+    "adamw",
     *_LAZY,
 ]
 

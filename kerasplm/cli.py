@@ -1,6 +1,5 @@
 """The command line: `kerasplm --help`."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +9,6 @@ from rich.console import Console
 
 from kerasplm._version import VERSION
 from kerasplm.errors import PLMError
-
-# TensorFlow's start-up messages would bury the results.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 app = typer.Typer(
     name="kerasplm",

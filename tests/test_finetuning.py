@@ -193,3 +193,6 @@ def test_stock_fit_with_stock_callbacks(place, tmp_path):
         min(history.history["val_loss"]), abs=1e-5
     )
     assert int(loaded.optimizer.iterations) > 0
+    # Elsewhere `import kerasplm` is all it takes, the optimizer included.
+    code = "import sys, keras, kerasplm; keras.models.load_model(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, str(best)], check=True)

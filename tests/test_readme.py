@@ -40,7 +40,7 @@ def test_code_runs(tmp_path):
         )
         assert done.returncode == 0, done.stderr[-2000:]
         outputs.append(done.stdout)
-    assert "(2, 8, 96)" in outputs[0]
+    assert "(2, 8, 128)" in outputs[0]
     assert "(1, 2)" in outputs[1]
     assert "(0, 1)" in outputs[2]
     restored = plm.load(tmp_path / "back_to_tf1", heads="classification")

@@ -167,7 +167,9 @@ class Expander:
         number = self.rng.randint(int(low), int(high))
         if slot[0] == "%":
             # Two is 二 in ordinals and floors but 两 before measure words.
-            if number == 2 and (before[-1:] in "第之" or after[:1] in "楼级月十路号"):
+            if number == 2 and (
+                before[-1:] in {*"第之"} or after[:1] in {*"楼级月十路号"}
+            ):
                 return "二"
             return _NUMERALS[number]
         if slot[0] == "$" and number < 100 and self.rng.random() < 0.4:
