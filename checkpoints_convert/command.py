@@ -1,14 +1,11 @@
 """How the scripts of this folder run: one line for bad input, status 2."""
 
-import os
 import sys
 from collections.abc import Callable
 
 import typer
 
 from kerasplm.errors import PLMError
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def run_command(function: Callable[..., None]) -> None:

@@ -16,6 +16,7 @@ import typer
 from checkpoints_convert.command import run_command
 from kerasplm import load, save_checkpoint
 from kerasplm.errors import FamilyError
+from kerasplm.files import write_bytes
 from kerasplm.sources import open_source
 
 
@@ -47,7 +48,7 @@ def main(
     with open_source(source) as files:
         vocab = files.vocab()
         if vocab is not None:
-            (Path(output).parent / "vocab.txt").write_bytes(vocab.read_bytes())
+            write_bytes(Path(output).parent / "vocab.txt", vocab.read_bytes())
     count = sum(len(model.load_report.loaded) for model in models)
     typer.echo(f"{output}: {count} weights of {models[0].load_report.family}")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from kerasplm._version import VERSION
 from kerasplm.errors import PLMError
@@ -169,7 +170,8 @@ def main() -> None:
     try:
         app()
     except PLMError as error:
-        _console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        text = f"[bold red]error:[/] {escape(str(error))}"
+        _console.print(text, highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kerasplm.files import temporary_folder, write_text
 
@@ -22,15 +23,14 @@ def print_table(
     console: Console | None = None,
 ) -> None:
     """Print a table; numbers are aligned to the right."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for n, column in enumerate(columns):
         numbers = rows and all(isinstance(row[n], int | float) for row in rows)
         align: Literal["left", "right"] = "right" if numbers else "left"
         table.add_column(column, justify=align, overflow="fold")
     for row in rows:
-        table.add_row(
-            *(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
-        )
+        cells = (f"{x:.4g}" if isinstance(x, float) else str(x) for x in row)
+        table.add_row(*map(Text, cells))
     (console or Console()).print(table)
 
 
