@@ -3,7 +3,8 @@
     python -m checkpoints_convert.export_tf1 SOURCE OUTPUT/bert_model.ckpt
 
 Optimizer slots go, names and values stay. Of an ELECTRA checkpoint both networks are
-written.
+written. What no kerasplm model has a weight for (the head of another task, for
+instance) is left out and listed.
 """
 
 import contextlib
@@ -14,22 +15,24 @@ import keras
 import typer
 
 from checkpoints_convert.command import run_command
-from kerasplm import load, save_checkpoint
+from kerasplm import load, load_tokenizer, save_checkpoint
 from kerasplm.errors import FamilyError
-from kerasplm.files import write_bytes
+from kerasplm.families import family_named
 from kerasplm.sources import open_source
+from kerasplm.tokenizing import save_tokenizer
+from kerasplm.zoo import heads_in
 
 
 def load_all(source: str, family: str | None) -> list[keras.Model]:
     """Return the models that together hold every weight of the checkpoint."""
-    encoder = load(source, family=family)
-    heads = encoder.load_report.heads
-    if "classifier" in heads:
-        return [load(source, heads="classification", family=family)]
-    if not heads:
-        return [encoder]
-    models = [load(source, heads="pretraining", family=family)]
-    if encoder.load_report.family == "electra":
+    held = heads_in(source, family=family)
+    models = []
+    if set(held) - {"classifier"}:
+        models.append(load(source, heads="pretraining", family=family))
+    if "classifier" in held:
+        models.append(load(source, heads="classification", family=family))
+    models = models or [load(source, family=family)]
+    if family_named(models[0].load_report.family).part == "discriminator":
         with contextlib.suppress(FamilyError):  # saved without the generator
             models.append(load(source, heads="pretraining", part="generator"))
     return models
@@ -46,11 +49,16 @@ def main(
     models = load_all(source, family)
     save_checkpoint(models, output)
     with open_source(source) as files:
-        vocab = files.vocab()
-        if vocab is not None:
-            write_bytes(Path(output).parent / "vocab.txt", vocab.read_bytes())
-    count = sum(len(model.load_report.loaded) for model in models)
-    typer.echo(f"{output}: {count} weights of {models[0].load_report.family}")
+        has_vocabulary = files.vocab() is not None
+    if has_vocabulary:
+        tokenizer = load_tokenizer(source, in_graph=False, family=family)
+        save_tokenizer(tokenizer, Path(output).parent)
+    reports = [model.load_report for model in models]
+    written = {name for report in reports for name in report.loaded.values()}
+    left = {name for report in reports for name in report.unused} - written
+    typer.echo(f"{output}: {len(written)} variables of {reports[0].family}")
+    for name in sorted(left):
+        typer.echo(f"left out: {name}")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,10 @@ def _delta(x: object, y: object) -> float:
     first, second = ops.convert_to_numpy(x), ops.convert_to_numpy(y)
     if first.shape != second.shape:
         return float("inf")
-    return float(np.abs(first - second).max())
+    delta = np.abs(first - second)
+    # NaN compares with nothing, so equal NaNs are no difference and others are.
+    delta[np.isnan(first) & np.isnan(second)] = 0.0
+    return float(np.nan_to_num(delta, nan=np.inf).max())
 
 
 if __name__ == "__main__":

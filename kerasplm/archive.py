@@ -40,6 +40,8 @@ def unpack(archive: Path, folder: Path) -> None:
     written = 0
     try:
         for number, (name, source) in enumerate(_members(archive)):
+            if name.startswith("__MACOSX/") or Path(name).name.startswith("._"):
+                continue  # what macOS adds: resource forks under the files' names
             if number >= MAX_FILES:
                 raise ArchiveError(
                     f"{archive}: expected at most {MAX_FILES} files, found more"

@@ -138,12 +138,9 @@ def export(
     """
     from kerasplm import exporting, tokenizing, zoo
 
-    report = zoo.load(model, family=family).load_report
-    network = zoo.load(
-        model,
-        heads="classification" if "classifier" in report.heads else None,
-        family=family,
-    )
+    classifier = "classifier" in zoo.heads_in(model, family=family)
+    heads: zoo.Heads | None = "classification" if classifier else None
+    network = zoo.load(model, heads=heads, family=family)
     tokenizer = tokenizing.load_tokenizer(model, family=family)
     exporting.export(network, tokenizer, output, max_length=max_length)
     typer.echo(f"{output}: SavedModel, signature serving_default")

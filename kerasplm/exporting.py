@@ -26,8 +26,9 @@ def export(
     It loads with tensorflow and tensorflow_text alone (`import tensorflow_text`
     before `tf.saved_model.load`). Batch and length are free. A classifier returns
     `label` (B,) strings and `probabilities` (B, C), classes in the order of the file
-    `assets.extra/labels.txt`; an encoder returns `pooled_output` (B, D) and
-    `sequence_output` (B, T, D) with `padding_mask` (B, T).
+    `assets.extra/labels.txt`; with a single label, a regression, it returns `value`
+    (B,). An encoder returns `pooled_output` (B, D) and `sequence_output` (B, T, D)
+    with `padding_mask` (B, T).
 
     Args:
         model: `Classifier`, `Encoder` or `PretrainedModel`. The input is `text` (B,),
@@ -39,7 +40,8 @@ def export(
 
     Raises:
         ConfigError: The tokenizer is not the in-graph one, its vocabulary is larger
-            than the model's, or the folder holds something else.
+            than the model's, `max_length` is out of range, or the folder holds
+            something else.
 
     Example:
         >>> export(classifier, tokenizer, "saved_model")  # doctest: +SKIP
@@ -47,7 +49,8 @@ def export(
     target = Path(folder)
     if not isinstance(tokenizer, tf.Module):
         raise ConfigError(
-            f"export needs the in-graph Tokenizer. Received: {type(tokenizer).__name__}"
+            "export needs the in-graph Tokenizer (a vocabulary of words has none). "
+            f"Received: {type(tokenizer).__name__}"
         )
     ours = (target / "saved_model.pb").is_file()
     empty = target.is_dir() and not any(target.iterdir())
@@ -59,8 +62,16 @@ def export(
             f"the tokenizer has {tokenizer.vocab_size} tokens, the model "
             f"{config.vocab_size}"
         )
-    if max_length is None and config.position == "absolute":
-        max_length = config.max_position_embeddings
+    if config.position == "absolute":
+        limit = config.max_position_embeddings
+        max_length = limit if max_length is None else max_length
+        if max_length > limit:
+            raise ConfigError(
+                f"max_length={max_length}, but the model has {limit} positions "
+                "(max_position_embeddings)"
+            )
+    if max_length is not None and max_length < 3:
+        raise ConfigError(f"max_length must be at least 3. Received: {max_length}")
     module = tf.Module()
     # The variables, not the Keras model: its optimizer would be saved with it.
     module.tokenizer = tokenizer
@@ -102,6 +113,8 @@ def _serving(
 
         def classify(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             logits = tf.cast(model(batch, training=False), tf.float32)
+            if len(model.labels) == 1:
+                return {"value": logits[:, 0]}
             return {
                 "label": tf.gather(names, tf.argmax(logits, axis=-1)),
                 "probabilities": tf.nn.softmax(logits),

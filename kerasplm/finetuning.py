@@ -16,18 +16,18 @@ import tensorflow as tf
 from kerasplm import reporting
 from kerasplm._version import VERSION
 from kerasplm.encoder import Encoder
-from kerasplm.errors import ConfigError
+from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
-from kerasplm.files import write_bytes, write_text
+from kerasplm.files import write_text
 from kerasplm.heads import Classifier
 from kerasplm.optimization import adamw
 from kerasplm.saving import save_checkpoint
-from kerasplm.sources import open_source, read_json
+from kerasplm.sources import read_json
 from kerasplm.tasks import Task, task_named
 from kerasplm.tasks.batching import Encoded, batches_of, dataset_of, encode
-from kerasplm.tasks.reading import SUFFIXES, Examples
+from kerasplm.tasks.reading import Examples, files_of
 from kerasplm.tasks.settings import Settings
-from kerasplm.tokenizing import load_tokenizer
+from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.zoo import load, load_config
 
@@ -71,9 +71,10 @@ def finetune(
         task: A task or its name in `TASKS`.
         data: Folder with the train, dev and (optional) test files.
         output: Folder for the results: `model/` (TF1 names, configuration,
-            vocabulary), `saved_model/` (takes strings), `learning_curve.png`,
-            `history.csv`, `results.json`, `{task}_predict.json` if there is a test
-            file, and `state/` while training.
+            vocabulary), `saved_model/` (takes strings; not for a vocabulary of
+            words), `learning_curve.png`, `history.csv`, `results.json`,
+            `{task}_predict.json` if there is a test file, and `state/` while
+            training.
         settings: Default is the task's recipe; `task.settings(epochs=5)` changes it.
         verbose: As for `keras.Model.fit`.
         callbacks: Further Keras callbacks.
@@ -131,7 +132,7 @@ def finetune(
         if name == "test":
             file = folder / f"{task.name}_predict.json"
             task.submission(file, splits[name], found.argmax(-1))
-    _write(result, model, task, tokenizer, settings.family)
+    _write(result, task, tokenizer, settings.family)
     return result
 
 
@@ -178,18 +179,21 @@ def _training_batches(
 def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Examples]:
     """Read all splits; the test split may be absent."""
     files = {name: getattr(settings, name) for name in ("train", "dev", "test")}
-    splits = {
-        name: task.examples(files[name] or data, name) for name in ("train", "dev")
-    }
     folder = Path(data).expanduser()
-    present = any((folder / f"test{suffix}").is_file() for suffix in SUFFIXES)
-    if files["test"] or present:
-        splits["test"] = task.examples(files["test"] or data, "test")
-    return splits
+    if folder.is_file():
+        raise DataError(
+            f"{data}: expected a folder with train and dev files, found a file; name "
+            "single files with train=, dev= and test="
+        )
+    names = ["train", "dev"]
+    if files["test"] or files_of(folder, "test"):
+        names.append("test")
+    return {name: task.examples(files[name] or data, name) for name in names}
 
 
 def _encoder(model: str | Path, settings: Settings) -> Encoder:
-    fields: dict[str, Any] = {}
+    # A classifier reads both ways, also on a model that was pre-trained to generate.
+    fields: dict[str, Any] = {"attention": "bidirectional"}
     if settings.dropout is not None:
         fields["hidden_dropout_prob"] = settings.dropout
         fields["attention_probs_dropout_prob"] = settings.dropout
@@ -258,23 +262,13 @@ def _scores(probabilities: np.ndarray, split: Examples) -> dict[str, float]:
     }
 
 
-def _write(
-    result: Result, model: str | Path, task: Task, tokenizer: Any, family: str | None
-) -> None:
+def _write(result: Result, task: Task, tokenizer: Any, family: str | None) -> None:
     """Write the trained model in every form, the scores and the picture."""
     folder = result.folder
     save_checkpoint(result.model, folder / "model" / "model.ckpt", family=family)
-    with open_source(model) as source:
-        vocab = source.vocab()
-        if vocab is not None:
-            write_bytes(folder / "model" / "vocab.txt", vocab.read_bytes())
-    options = tokenizer.get_config()
-    names = {
-        "do_lower_case": options["lowercase"],
-        "strip_accents": options["strip_accents"],
-    }
-    write_text(folder / "model" / "tokenizer_config.json", json.dumps(names) + "\n")
-    export(result.model, tokenizer, folder / "saved_model")
+    save_tokenizer(tokenizer, folder / "model")
+    if isinstance(tokenizer, tf.Module):  # words are not segmented in graph
+        export(result.model, tokenizer, folder / "saved_model")
     facts = {
         "task": task.name,
         "scores": result.scores,

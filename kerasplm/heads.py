@@ -181,7 +181,7 @@ class PretrainedModel(keras.Model):
 
 @keras.saving.register_keras_serializable(package="kerasplm")
 class Classifier(keras.Model):
-    """An encoder with a classification (or regression) layer on the pooled vector.
+    """An encoder with a classification or regression layer on the pooled vector.
 
     logits = dense(dropout(pooled_output)); a pre-norm encoder has no norm after its
     last block, so the pooled vector is normalised first.
@@ -195,6 +195,10 @@ class Classifier(keras.Model):
         dropout: Dropout before the dense layer, in [0, 1). The originals use 0.1
             whatever the encoder's own dropout is.
         task: Name of the task; ELECTRA's checkpoints store the layer under it.
+
+    Raises:
+        ConfigError: Labels are missing or not unique, or the encoder's attention
+            hides the text (its second half, for pairs) from the first token.
 
     Example:
         >>> encoder = Encoder(Config(vocab_size=100, hidden_size=24,
@@ -222,6 +226,13 @@ class Classifier(keras.Model):
             raise ConfigError(
                 "labels must be at least one name, each once. Received: "
                 f"{list(labels)!r}"
+            )
+        attention = encoder.config.attention
+        if attention == "causal" or (attention == "unilm" and pair):
+            raise ConfigError(
+                f"with attention={attention!r} the first token, which is classified, "
+                "does not see the text. Load the encoder with "
+                "attention='bidirectional'"
             )
         self.encoder = encoder
         self.labels = tuple(str(label) for label in labels)

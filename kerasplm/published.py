@@ -42,7 +42,7 @@ _ACTIVATIONS = {
 _ELECTRA_SIZES = {"small": (256, 12), "base": (768, 12), "large": (1024, 24)}
 # The block under which our own exports keep what the original keys cannot say.
 OWN = "kerasplm"
-_OWN_KEYS = ("hidden_act", "attention", "pooler", "ffn_groups")
+_OWN_KEYS = ("hidden_act", "attention", "pooler", "ffn_groups", "ln_type")
 
 
 def expand_hparams(data: dict[str, Any]) -> dict[str, Any]:
@@ -102,10 +102,11 @@ def fields_from_json(data: Mapping[str, Any], family: Family) -> dict[str, Any]:
     if "use_relative_position" in data:
         relative = bool(data["use_relative_position"])
         fields["position"] = "nezha" if relative else "absolute"
+    fields |= family.fixed
     own = data.get(OWN)
     if isinstance(own, dict):
         fields.update({key: own[key] for key in _OWN_KEYS if key in own})
-    return fields | dict(family.fixed)
+    return fields
 
 
 def to_json(config: Config, family: Family) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def complete_config(
     if found.family.head_size and "num_attention_heads" not in fields:
         heads = fields["hidden_size"] // found.family.head_size
         fields["num_attention_heads"] = max(1, heads)
-    needed = ["num_attention_heads"]
+    needed = ["num_attention_heads", *found.family.ask]
     needed += ["num_hidden_layers", "num_hidden_groups"] if groups else []
     missing = [name for name in needed if fields.get(name) is None]
     if missing:

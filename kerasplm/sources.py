@@ -6,7 +6,7 @@ import glob
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,8 @@ class Source:
     def hints(self, configs: Iterable[Mapping[str, Any]] = ()) -> Hints:
         """Return what names, configurations and vocabulary say about the family."""
         file = self.prefix.name if self.prefix else ""
-        path = f"{self.name} {self.folder.name} {file}"
+        # Not the folders above: a model may lie anywhere.
+        path = f"{Path(self.name).name} {self.folder.resolve().name} {file}"
         keys = frozenset(
             key for data in configs for key, value in data.items() if value
         )
@@ -73,10 +74,14 @@ class Source:
         if vocab is None:
             return Hints(path, keys)
         tokens = vocab.read_text(encoding="utf-8", errors="replace").split("\n")
-        words = sum(len(re.findall("[\u4e00-\u9fff]", token)) > 1 for token in tokens)
-        # Char-level vocabularies have a handful of such tokens at most.
-        many = words > max(10, len(tokens) // 100)
-        return Hints(path, keys, words=many, mask="[MASK]" in tokens)
+        return Hints(path, keys, words=has_words(tokens), mask="[MASK]" in tokens)
+
+
+def has_words(tokens: Sequence[str]) -> bool:
+    """Whether a vocabulary is one of words, such as WoBERT's."""
+    words = sum(len(re.findall("[\u4e00-\u9fff]", token)) > 1 for token in tokens)
+    # Char-level vocabularies have a handful of such tokens at most.
+    return words > max(10, len(tokens) // 100)
 
 
 @contextlib.contextmanager

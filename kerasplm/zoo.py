@@ -107,7 +107,7 @@ def recognise_source(
     if family is None:
         # Our own exports name their family in the JSON.
         named = {d[OWN]["family"] for d in data.values() if "family" in d.get(OWN, {})}
-        parts = {"", part or "discriminator"}
+        parts = {"", "both", part or "discriminator"}
         named = {name for name in named if family_named(name).part in parts}
         family = named.pop() if len(named) == 1 else None
     return recognise(
@@ -168,7 +168,7 @@ def _configure(
         warnings.warn(
             f"{name}: no configuration gives {', '.join(assumed)}: taken from the "
             f"defaults of family {found.family.name!r}",
-            stacklevel=4,
+            stacklevel=3,
         )
     return config, assumed
 
@@ -228,6 +228,22 @@ def _build_classifier(
     return Classifier(encoder, **options)
 
 
+def heads_in(
+    x: str | Path, *, family: str | None = None, part: Part | None = None
+) -> tuple[str, ...]:
+    """Return the heads that a checkpoint holds, without building the model.
+
+    Args:
+        x: As for `load`.
+        family: As for `load`.
+        part: As for `load`.
+    """
+    with open_source(x) as source:
+        reader = checkpoint.Reader(source.checkpoint)
+        found = recognise_source(source, reader, json_files(source), family, part)
+        return checkpoint.heads_in(found)
+
+
 def load_checkpoint(
     model: keras.Model,
     x: str | Path,
@@ -269,7 +285,7 @@ def load_config(x: str | Path, *, family: str | None = None, **fields: Any) -> C
     """Read a published configuration without any weights, to train from scratch.
 
     Args:
-        x: Folder with one configuration JSON, or the JSON file.
+        x: As for `load`; or the JSON file. Weights need not be there.
         family: Decides what "gelu" means and which weights layers share; may be
             left out if the JSON is one of our exports.
         **fields: Any `Config` field; wins over the JSON.
@@ -282,19 +298,24 @@ def load_config(x: str | Path, *, family: str | None = None, **fields: Any) -> C
         >>> load_config("albert_tiny", family="albert_brightmart")  # doctest: +SKIP
     """
     path = Path(x).expanduser()
-    files = Source(path, None, str(x)).configs() if path.is_dir() else [path]
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise ConfigError(f"{x}: expected one configuration JSON, found {names}")
-    data = expand_hparams(read_json(files[0]))
+    if path.is_dir() or not path.name.endswith(".json"):
+        with open_source(x) as source:
+            files = source.configs()
+            if len(files) != 1:
+                names = ", ".join(file.name for file in files) or "none"
+                raise ConfigError(
+                    f"{x}: expected one configuration JSON, found {names}"
+                )
+            return load_config(files[0], family=family, **fields)
+    data = expand_hparams(read_json(path))
     family = family or data.get(OWN, {}).get("family")
     if family is None:
         raise ConfigError(
-            f"{files[0]}: a configuration alone does not tell its family. Pass family="
+            f"{path}: a configuration alone does not tell its family. Pass family="
         )
     given = fields_from_json(data, family_named(family)) | fields
     given.setdefault("hidden_act", family_named(family).gelu)
     try:
         return Config.from_dict(given)
     except ConfigError as error:
-        raise ConfigError(f"{files[0]}: {error}") from error
+        raise ConfigError(f"{path}: {error}") from error

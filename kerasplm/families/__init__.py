@@ -18,7 +18,15 @@ from kerasplm.families.electra import (
 from kerasplm.families.nezha import NEZHA, NEZHA_GEN, NEZHA_GEN_POETRY, ROFORMER
 from kerasplm.families.zhuiyi import SIMBERT, ZHUIYI
 
-__all__ = ["FAMILIES", "Family", "Hints", "Match", "family_named", "recognise"]
+__all__ = [
+    "BERT",
+    "FAMILIES",
+    "Family",
+    "Hints",
+    "Match",
+    "family_named",
+    "recognise",
+]
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -176,7 +184,7 @@ def recognise(
         hints: What else is known.
         family: Take this one, if it fits.
         part: "discriminator" or "generator" of an ELECTRA checkpoint; None means
-            the discriminator.
+            the discriminator, or what `family` is.
 
     Raises:
         FamilyError: No family fits, or several do; the message names the variables
@@ -185,13 +193,17 @@ def recognise(
     variables = list(variables)
     hints = hints or Hints()
     if family is not None:
-        return _supported(_demand(match(family_named(family), variables), where), where)
-    wanted = {"", part or "discriminator"}
+        given = family_named(family)
+        if part not in (None, given.part) and given.part != "both":
+            raise FamilyError(
+                f"{where}: part={part!r} is not in family {family!r}, which is "
+                f"{given.title}"
+            )
+        return _supported(_demand(match(given, variables), where), where)
+    wanted = {"", "both", part or "discriminator"}
     found = [match(f, variables) for f in FAMILIES.values() if f.part in wanted]
     fits = [m for m in found if m.exact]
-    if part == "generator" and not any(
-        m.family.name.startswith("electra") for m in fits
-    ):
+    if part == "generator" and not any(m.family.part for m in fits):
         raise FamilyError(
             f"{where}: part='generator' needs an ELECTRA checkpoint with variables "
             "generator/... or generator_predictions/...; there are none"

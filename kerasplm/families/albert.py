@@ -59,4 +59,5 @@ ALBERT = Family(
     required=(*TABLES, *_GROUPS),
     other=OTHER_HEADS,
     config_file="albert_config.json",
+    ask=("hidden_act",),  # the Chinese releases of Google use relu, others gelu
 )

@@ -50,7 +50,7 @@ class Family:
         gelu: What "gelu" in the configuration JSON means.
         fixed: Config fields that hold for the family whatever the JSON says.
         part: "discriminator" or "generator" where a checkpoint holds two
-            networks, else "".
+            networks, "both" where one network is both, else "".
         other: Regular expressions of variables of the other part or of heads for
             other tasks: known, reported, not read.
         config_hint: Key of the configuration JSON that only this family sets. The
@@ -65,6 +65,9 @@ class Family:
         tokenizer: Rules for control characters: "bert" or "electra".
         head_size: If the original code derives the number of heads from the hidden
             size, the width of one head.
+        lowercase: Whether the original tokenizer folds case by default.
+        ask: Config fields to ask for where no JSON gives them, because the family's
+            releases differ.
         unsupported: Why the family is known but cannot be loaded; it is listed so
             that its checkpoints are not taken for another family's.
     """
@@ -77,7 +80,7 @@ class Family:
     required: tuple[str, ...]
     gelu: Literal["gelu_tanh", "gelu_erf"] = "gelu_tanh"
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    part: Literal["", "discriminator", "generator"] = ""
+    part: Literal["", "discriminator", "generator", "both"] = ""
     other: tuple[str, ...] = ()
     config_hint: str = ""
     path_hint: str = ""
@@ -86,6 +89,8 @@ class Family:
     config_file: str = "bert_config.json"
     tokenizer: Literal["bert", "electra"] = "bert"
     head_size: int | None = None
+    lowercase: bool = True
+    ask: tuple[str, ...] = ()
     unsupported: str = ""
 
     def ours(self, theirs: str) -> tuple[str, dict[str, str]] | None:

@@ -54,6 +54,7 @@ ELECTRA_SHARED = Family(
     required=(*_REQUIRED, *_MLM),
     gelu="gelu_erf",
     fixed={"pooler": "none"},
+    part="both",
     other=("task_specific/.*",),
     config_file="discriminator_config.json",
     tokenizer="electra",

@@ -50,6 +50,7 @@ NEZHA_GEN = Family(
     hint_only=True,
     config_file="config.json",
     tokenizer="electra",
+    lowercase=False,
 )
 NEZHA_GEN_POETRY = Family(
     name="nezha_gen_poetry",

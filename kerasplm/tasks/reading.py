@@ -9,7 +9,11 @@ from typing import Any
 from kerasplm.errors import DataError
 
 SUFFIXES = (".json", ".jsonl", ".tsv", ".txt")
-_SPLITS = {"dev": ("dev", "valid", "validation"), "valid": ("valid", "dev")}
+_SPLITS = {
+    "dev": ("dev", "valid", "validation"),
+    "valid": ("valid", "dev"),
+    "test": ("test", "eval"),  # as Chinese-ELECTRA calls it
+}
 _HEADER = {"label", "text", "text_a", "text_b", "sentence", "sentence1", "sentence2"}
 
 
@@ -47,16 +51,23 @@ def find_file(path: str | Path, split: str) -> Path:
         return path
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
-    for name in _SPLITS.get(split, (split,)):
-        found = [path / (name + suffix) for suffix in SUFFIXES]
-        found = [file for file in found if file.is_file()]
-        if len(found) > 1:
-            names = ", ".join(file.name for file in found)
-            raise DataError(f"{path}: expected one file for {split!r}, found {names}")
-        if found:
-            return found[0]
+    found = files_of(path, split)
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise DataError(f"{path}: expected one file for {split!r}, found {names}")
+    if found:
+        return found[0]
     there = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
     raise DataError(f"{path}: expected {split}{{{','.join(SUFFIXES)}}}, found {there}")
+
+
+def files_of(folder: Path, split: str) -> list[Path]:
+    """Return the files of a split under the first of its names that has any."""
+    for name in _SPLITS.get(split, (split,)):
+        files = [folder / (name + suffix) for suffix in SUFFIXES]
+        if found := [file for file in files if file.is_file()]:
+            return found
+    return []
 
 
 def read_examples(
@@ -92,7 +103,9 @@ def read_examples(
     pairs: list[str] = []
     numbers: list[int | None] = []
     ids: list[Any] = []
+    lines: list[int] = []
     for line, row in rows:
+        lines.append(line)
         texts.append(row["text"])
         pairs.append(row.get("pair", ""))
         ids.append(row.get("id", len(ids)))
@@ -111,10 +124,9 @@ def read_examples(
         raise DataError(f"{file}: expected examples, found an empty file")
     known = [number for number in numbers if number is not None]
     if known and len(known) != len(numbers):
-        line = numbers.index(None) + 1
         raise DataError(
-            f"{file}: {len(known)} of {len(numbers)} rows have a label, row {line} has "
-            "none; expected all or none"
+            f"{file}: line {lines[numbers.index(None)]}: has no label, but "
+            f"{len(known)} of {len(numbers)} rows have one; expected all or none"
         )
     return Examples(
         file=file,
