@@ -6,7 +6,8 @@ Ends with status 1 if anything differs by more than the tolerance.
 """
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -36,12 +37,7 @@ def main(
             f"in {b}"
         )
     for one, two in zip(first, second, strict=True):
-        weights, others = named_weights(one), named_weights(two)
-        for path in sorted(set(weights) | set(others)):
-            if path in weights and path in others:
-                rows.append(("weight", path, _delta(weights[path], others[path])))
-            else:
-                rows.append(("weight", f"{path} (only in one)", float("inf")))
+        rows += _compare("weight", named_weights(one), named_weights(two))
         config = components(one)["encoder"].config
         rng = np.random.default_rng(0)
         length = min(32, config.max_position_embeddings)
@@ -49,13 +45,22 @@ def main(
         outputs = [model({"token_ids": ids}) for model in (one, two)]
         if not isinstance(outputs[0], dict):
             outputs = [{"logits": out} for out in outputs]
-        for key in outputs[0]:
-            rows.append(("output", key, _delta(outputs[0][key], outputs[1][key])))
+        rows += _compare("output", *outputs)
     worst = sorted(rows, key=lambda row: -row[2])
     print_table(f"{a} and {b}", ("kind", "name", "max |Δ|"), worst[:12])
     typer.echo(f"{len(rows)} compared, max |Δ| {worst[0][2]:.3g}")
     if worst[0][2] > tolerance:
         sys.exit(1)
+
+
+def _compare(
+    kind: str, first: Mapping[str, Any], second: Mapping[str, Any]
+) -> Iterator[tuple[str, str, float]]:
+    for name in sorted(set(first) | set(second)):
+        if name in first and name in second:
+            yield kind, name, _delta(first[name], second[name])
+        else:
+            yield kind, f"{name} (only in one)", float("inf")
 
 
 def _delta(x: object, y: object) -> float:

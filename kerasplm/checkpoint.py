@@ -1,6 +1,5 @@
 """Read and write TF1 name-based checkpoints. The only module that knows the files."""
 
-import dataclasses
 import glob
 import os
 import re
@@ -14,6 +13,7 @@ import numpy as np
 from kerasplm.errors import CheckpointError
 from kerasplm.families import Family, Match
 from kerasplm.files import temporary_folder
+from kerasplm.load_report import LoadReport
 
 _DATA = ".data-00000-of-00001"
 
@@ -116,41 +116,6 @@ def empty(shape: Sequence[int], dtype: Any = None) -> Any:
     return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=False)
 
 
-@dataclasses.dataclass(frozen=True)
-class LoadReport:
-    """Say what became of every variable of a checkpoint and every weight.
-
-    Args:
-        family: Name of the family.
-        prefix: The checkpoint.
-        loaded: Our weight paths to checkpoint names.
-        skipped: Weights left as they were, because `skip` names them.
-        unused: Variables that the model has no weight for: heads that were not
-            asked for, other parts, heads of other tasks.
-        slots: Optimizer slots and counters.
-        heads: Heads that the checkpoint holds.
-        assumed: Config fields that neither the JSON nor the shapes gave.
-    """
-
-    family: str
-    prefix: str
-    loaded: Mapping[str, str]
-    skipped: tuple[str, ...]
-    unused: tuple[str, ...]
-    slots: tuple[str, ...]
-    heads: tuple[str, ...]
-    assumed: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Return one line."""
-        return (
-            f"{self.prefix}: {self.family}, {len(self.loaded)} weights loaded, "
-            f"{len(self.skipped)} skipped, {len(self.unused)} variables unused, "
-            f"{len(self.slots)} optimizer slots ignored; heads in the checkpoint: "
-            f"{', '.join(self.heads) or 'none'}"
-        )
-
-
 def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
     """Return the parts of a model that the family tables name.
 
@@ -240,6 +205,7 @@ def load_weights(
         unused=(*unused, *found.other),
         slots=found.slots,
         heads=heads_in(found),
+        lacks=found.lacks,
     )
 
 

@@ -18,6 +18,7 @@ from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Match, family_named, recognise
 from kerasplm.heads import HEADS, Classifier, PretrainedModel
 from kerasplm.layers import initialize_with
+from kerasplm.load_report import LoadReport
 from kerasplm.published import (
     OWN,
     complete_config,
@@ -251,7 +252,7 @@ def load_checkpoint(
     skip: Sequence[str] = (),
     family: str | None = None,
     part: Part | None = None,
-) -> checkpoint.LoadReport:
+) -> LoadReport:
     """Fill an existing model from a checkpoint.
 
     Args:

@@ -18,7 +18,8 @@ from kerasplm.checkpoint import write
 from kerasplm.families.base import SLOTS
 
 HERE = Path(__file__).parent
-ROOT = Path(os.environ.get("KERASPLM_GOLDENS", HERE / "goldens"))
+COMPACT = HERE / "goldens"
+ROOT = Path(os.environ.get("KERASPLM_GOLDENS", COMPACT))
 HIDDEN, LOGITS, LOSS = 2e-5, 1e-4, 1e-5
 
 # Reference data of parts that this package does not have yet.

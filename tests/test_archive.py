@@ -112,3 +112,10 @@ def test_nothing_useful_inside(tmp_path):
     path = zip_of(tmp_path / "a.zip", [("readme.txt", b"x")])
     with pytest.raises(plm.PLMError, match=r"a.zip: no checkpoint here.*readme.txt"):
         plm.load(path)
+
+
+def test_files_that_macos_adds(folder, tmp_path):
+    members = {f"m/{file.name}": file.read_bytes() for file in folder.iterdir()}
+    members |= {"__MACOSX/" + n.replace("m/", "m/._"): b"x" for n in members}
+    zip_of(tmp_path / "m.zip", members.items())
+    assert plm.load(tmp_path / "m.zip").load_report.family == "bert"

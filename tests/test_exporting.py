@@ -73,3 +73,22 @@ def test_failed_export_leaves_the_old_one(place, tmp_path, monkeypatch):
         plm.export(encoder, tokenizer, tmp_path / "x")
     assert os.listdir(tmp_path) == ["x"]
     assert (tmp_path / "x" / "saved_model.pb").is_file()
+
+
+def test_export_of_a_regression(place, tmp_path):
+    encoder = plm.load(place / "model")
+    tokenizer = plm.load_tokenizer(place / "model")
+    model = plm.Classifier(encoder, ["score"])
+    plm.export(model, tokenizer, tmp_path / "x")
+    out = serve(tmp_path / "x", {"text": ["好", "坏坏"]})[0]
+    expected = model(tokenizer(["好", "坏坏"]))[:, 0]
+    np.testing.assert_allclose(out["value"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [2, 25])
+def test_export_refuses_lengths(place, tmp_path, length):
+    encoder = plm.load(place / "model")
+    tokenizer = plm.load_tokenizer(place / "model")
+    with pytest.raises(ConfigError, match="max_length"):
+        plm.export(encoder, tokenizer, tmp_path / "x", max_length=length)
+    assert not (tmp_path / "x").exists()

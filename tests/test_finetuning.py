@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
-from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.errors import CheckpointError, ConfigError, DataError
 from kerasplm.training import TrainingState
+from tests.golden import COMPACT
 from tests.reviews import train
 
 
@@ -63,6 +65,7 @@ KILLER = """
 import os, signal, sys
 import keras
 sys.path.insert(0, sys.argv[3])
+from tests.golden import COMPACT
 from tests.reviews import train
 from pathlib import Path
 
@@ -140,6 +143,33 @@ def test_too_long_for_the_model(place, tmp_path):
     with pytest.raises(ConfigError, match="max_length=25.*24 positions"):
         train(place, tmp_path / "x", max_length=25)
     assert not (tmp_path / "x").exists()
+
+
+def test_data_must_be_a_folder(place, tmp_path):
+    task = plm.TASKS["chnsenticorp"]
+    file = place / "data" / "train.tsv"
+    with pytest.raises(DataError, match="expected a folder.*found a file"):
+        plm.finetune(place / "model", task, file, tmp_path / "x")
+
+
+def test_words_and_unilm(tmp_path, place):
+    """WoBERT's words are cut in Python; a generator's mask would hide the pair."""
+    with pytest.raises(ConfigError, match="does not see the text.*bidirectional"):
+        plm.TASKS["lcqmc"].model(plm.load(COMPACT / "simbert"))
+    folder = tmp_path / "wobert"
+    shutil.copytree(COMPACT / "wobert", folder)
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("train.txt", "dev.txt"):
+        (data / name).write_text("今天天气不错\t自然语言处理\t1\n北京\t图书馆\t0\n")
+    settings = plm.TASKS["lcqmc"].settings(epochs=1, batch_size=2, max_length=16)
+    for model in (folder, COMPACT / "simbert"):
+        out = tmp_path / f"out_{model.name}"
+        result = plm.finetune(model, "lcqmc", data, out, settings=settings, verbose=0)
+        assert result.model.encoder.config.attention == "bidirectional"
+        assert (out / "saved_model").exists() == (model.name == "simbert")
+        again = plm.load(out / "model", heads="classification")
+        assert again.encoder.config.attention == "bidirectional"
 
 
 def test_from_scratch_and_own_files(place, tmp_path):

@@ -1,12 +1,17 @@
 """`save_checkpoint`, and the small loaders: tokenizer and configuration."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kerasplm as plm
-from kerasplm import checkpoint
-from kerasplm.errors import CheckpointError, ConfigError, FamilyError
+from kerasplm.errors import CheckpointError, ConfigError, FamilyError, VocabError
+from kerasplm.load_report import LoadReport
+from kerasplm.tokenizing import save_tokenizer
+from tests.golden import COMPACT
 from tests.models import read_all
 
 # -- saving --------------------------------------------------------------------------
@@ -56,8 +61,8 @@ def test_two_models_must_agree_on_what_they_share(tmp_path, tiny_config):
     fields = {"pooler": "none", "hidden_act": "gelu_erf", "embedding_size": 8}
     a, b = (plm.Encoder(tiny_config.replace(**fields)) for _ in range(2))
     generator = plm.PretrainedModel(b, ["mlm"])
-    report = checkpoint.LoadReport("electra_generator", "", {}, (), (), (), ())
-    a.load_report = checkpoint.LoadReport("electra", "", {}, (), (), (), ())
+    report = LoadReport("electra_generator", "", {}, (), (), (), (), ())
+    a.load_report = LoadReport("electra", "", {}, (), (), (), (), ())
     generator.load_report = report
     with pytest.raises(CheckpointError, match="share this variable"):
         plm.save_checkpoint([a, generator], tmp_path / "e.ckpt")
@@ -105,7 +110,79 @@ def test_load_config(folder, tmp_path):
     assert (config.hidden_size, config.hidden_dropout_prob) == (16, 0.0)
     with pytest.raises(ConfigError, match="Pass family="):
         plm.load_config(folder)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="found none"):
-        plm.load_config(tmp_path)
+        plm.load_config(tmp_path / "empty")
     plm.save_checkpoint(plm.load(folder), tmp_path / "own" / "x.ckpt")
     assert plm.load_config(tmp_path / "own").hidden_size == 16
+
+
+OTHER_VALUES = {
+    "hidden_act": "relu",
+    "hidden_dropout_prob": 0.3,
+    "attention_probs_dropout_prob": 0.2,
+    "initializer_range": 0.01,
+    "layer_norm_eps": 1e-6,
+    "embedding_size": 12,
+    "ln_type": "pre",
+    "ffn_groups": 2,
+    "attention_key_size": 6,
+    "position": "nezha",
+    "max_relative_position": 5,
+    "attention": "unilm",
+    "pooler": "linear",
+    "type_vocab_size": 3,
+}
+
+
+@pytest.mark.parametrize("field", OTHER_VALUES)
+def test_every_field_comes_back(field, tiny_config, tmp_path, tiny_batch):
+    config = tiny_config.replace(**{field: OTHER_VALUES[field]})
+    if field == "max_relative_position":
+        config = config.replace(position="nezha")
+    family = {"embedding_size": "zhuiyi"}.get(field, "bert")
+    if config.position == "nezha":
+        family = "nezha"
+    encoder = plm.Encoder(config)
+    plm.save_checkpoint(encoder, tmp_path / "model.ckpt", family=family)
+    again = plm.load(tmp_path)
+    assert again.config == encoder.config
+    for key, value in encoder(tiny_batch).items():
+        np.testing.assert_array_equal(again(tiny_batch)[key], value)
+
+
+def test_attention_that_the_family_does_not_have_comes_back(tmp_path):
+    folder = COMPACT / "simbert"
+    assert plm.load(folder).config.attention == "unilm"
+    encoder = plm.load(folder, attention="bidirectional")
+    plm.save_checkpoint(encoder, tmp_path / "model.ckpt")
+    assert plm.load(tmp_path).config.attention == "bidirectional"
+
+
+def test_cased_archives_and_families(folder, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "cased_L-2"), "zip", folder)
+    tokenizer = plm.load_tokenizer(archive)
+    assert not tokenizer.get_config()["lowercase"]
+    tokenizer = plm.load_tokenizer(COMPACT / "nezha_gen")
+    assert not tokenizer.get_config()["lowercase"]
+
+
+def test_vocabulary_of_words(tmp_path):
+    folder = COMPACT / "wobert_tokens"
+    golden = json.loads((folder / "tokens.json").read_text("utf-8"))["tokenization"]
+    tokenizer = plm.load_tokenizer(folder)
+    assert isinstance(tokenizer, plm.PythonTokenizer)
+    for row in golden["pre_tokenize_jieba_HMM_False"]:
+        ids = tokenizer([row["text"]])["token_ids"][0].tolist()
+        assert ids == row["encode"]["token_ids"]
+    for place in (folder, folder / "vocab.txt"):
+        with pytest.raises(VocabError, match="vocabulary of words.*in_graph=False"):
+            plm.load_tokenizer(place, in_graph=True)
+    save_tokenizer(tokenizer, tmp_path)
+    assert plm.load_tokenizer(tmp_path).vocab == tokenizer.vocab
+
+
+def test_load_config_from_an_archive(folder, tmp_path, tiny_config):
+    archive = shutil.make_archive(str(tmp_path / "model"), "gztar", folder)
+    for x in (archive, folder / "bert_model.ckpt", folder / "bert_config.json"):
+        assert plm.load_config(x, family="bert").hidden_size == tiny_config.hidden_size

@@ -5,12 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import kerasplm as plm
+from kerasplm.checkpoint import write
+from tests.golden import COMPACT as GOLDENS
 from tests.golden import HERE
+from tests.models import read_all
 
 ROOT = HERE.parent
-GOLDENS = HERE / "goldens"
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
@@ -40,7 +44,7 @@ def test_export_and_verify(case, tmp_path):
     else:
         source = GOLDENS / case
     out = run("-m", "checkpoints_convert.export_tf1", source, tmp_path / "o" / "m.ckpt")
-    assert "weights of" in out
+    assert "variables of" in out
     assert (tmp_path / "o" / "vocab.txt").is_file()
     out = run("-m", "checkpoints_convert.verify", source, tmp_path / "o")
     assert "max |Δ| 0" in out
@@ -64,3 +68,27 @@ def test_inspect():
     assert "electra_generator" in out
     out = run("-m", "checkpoints_convert.inspect_tf1", "no/such", code=2)
     assert out.strip().startswith("error: no/such: nothing there")
+
+
+def test_verify_finds_nan(tmp_path):
+    demo = ROOT / "kerasplm" / "demo" / "data" / "model"
+    encoder = plm.load(demo)
+    encoder.pooler.bias.assign(np.full(128, np.nan))
+    plm.save_checkpoint(encoder, tmp_path / "model.ckpt")
+    assert "max |Δ| inf" in run(
+        "-m", "checkpoints_convert.verify", demo, tmp_path, code=1
+    )
+
+
+def test_export_lists_what_it_leaves_out(tmp_path):
+    source = tmp_path / "cased_x"
+    encoder = plm.load(GOLDENS / "bert_google")
+    plm.save_checkpoint(encoder, source / "model.ckpt")
+    tensors = read_all(source / "model.ckpt")
+    head = {"cls/squad/output_bias": np.zeros(2, "float32")}
+    write(source / "model.ckpt", tensors | head)
+    (source / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nA\n")
+    target = tmp_path / "out" / "model.ckpt"
+    out = run("-m", "checkpoints_convert.export_tf1", source, target)
+    assert "left out: cls/squad/output_bias" in out
+    assert not plm.load_tokenizer(tmp_path / "out").get_config()["lowercase"]

@@ -129,8 +129,13 @@ def test_broken_columns(content, words, tmp_path):
 
 def test_test_file_with_some_labels(tmp_path):
     put(tmp_path / "test.txt", rows(("甲", "乙", "0"), ("甲", "乙")))
-    with pytest.raises(DataError, match="1 of 2 rows have a label, row 2 has none"):
+    with pytest.raises(DataError, match="line 2: has no label, but 1 of 2 rows"):
         plm.TASKS["lcqmc"].examples(tmp_path, "test")
+
+
+def test_names_of_the_test_file(tmp_path):
+    put(tmp_path / "eval.tsv", "label\ttext_a\n1\t好\n")
+    assert plm.TASKS["chnsenticorp"].examples(tmp_path, "test").labels == (1,)
 
 
 def test_missing_files(tmp_path):

@@ -11,6 +11,7 @@ import tensorflow as tf
 import kerasplm as plm
 from kerasplm.checkpoint import Reader, write
 from kerasplm.errors import CheckpointError, ConfigError, FamilyError
+from tests.golden import COMPACT
 from tests.models import FULL, change, read_all, rewrite
 
 
@@ -239,6 +240,7 @@ def test_missing_pooler_is_reported(folder, tiny_batch):
     rewrite(folder, lambda t: {n: v for n, v in t.items() if "pooler" not in n})
     encoder = plm.load(folder)
     assert encoder.config.pooler == "none"
+    assert encoder.load_report.lacks == ("pooler",)
     out = encoder(tiny_batch)
     first = out["sequence_output"][:, 0]
     np.testing.assert_array_equal(out["pooled_output"], first)
@@ -312,3 +314,34 @@ def test_fast_building_gives_the_same_weights_as_slow(folder):
         np.testing.assert_array_equal(a, b)
     # Nothing of the fast way remains.
     assert np.std(plm.Encoder(fast.config).pooler.kernel) > 0.005
+
+
+def test_folders_above_do_not_decide(folder, tmp_path):
+    place = tmp_path / "wobert_files" / "model"
+    shutil.copytree(folder, place)
+    assert plm.load(place).load_report.family == "bert"
+
+
+def test_albert_without_configuration_asks_for_the_activation(tmp_path):
+    for file in (COMPACT / "albert_google").glob("model.ckpt*"):
+        shutil.copy(file, tmp_path)
+    fields = {"num_attention_heads": 4, "num_hidden_layers": 3}
+    fails(ConfigError, "hidden_act cannot be told", x=tmp_path, **fields)
+
+
+def test_part_and_family_must_agree():
+    fails(
+        FamilyError,
+        "part='generator' is not in family 'electra'",
+        x=COMPACT / "electra_zh",
+        family="electra",
+        part="generator",
+    )
+    plm.load(COMPACT / "electra_zh", family="electra_generator", part="generator")
+
+
+def test_warning_points_to_the_caller(folder):
+    change(folder, {"hidden_act": None})
+    with pytest.warns(UserWarning, match="hidden_act=gelu_tanh") as caught:
+        plm.load(folder)
+    assert caught[0].filename == __file__

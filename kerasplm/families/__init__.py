@@ -108,6 +108,17 @@ class Match:
         """Whether every variable is explained and none is absent."""
         return not self.unknown and not self.absent
 
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Pooler and pre-training heads that the family has and these names do not."""
+        parts = ("encoder/pooler", "mlm", "sentence_pair", "rtd")
+        return tuple(
+            part.split("/")[-1]
+            for part in parts
+            if any(path.startswith(f"{part}/") for path in self.family.weights)
+            and not any(path.startswith(f"{part}/") for path in self.names)
+        )
+
 
 def match(family: Family, variables: Iterable[str]) -> Match:
     """Sort the variables of a checkpoint by what the family makes of them."""
@@ -199,7 +210,11 @@ def recognise(
                 f"{where}: part={part!r} is not in family {family!r}, which is "
                 f"{given.title}"
             )
-        return _supported(_demand(match(given, variables), where), where)
+        declared = match(given, variables)
+        # The heads told the family; where it is named, an encoder alone will do.
+        absent = tuple(p for p in declared.absent if p.startswith("encoder/"))
+        declared = dataclasses.replace(declared, absent=absent)
+        return _supported(_demand(declared, where), where)
     wanted = {"", "both", part or "discriminator"}
     found = [match(f, variables) for f in FAMILIES.values() if f.part in wanted]
     fits = [m for m in found if m.exact]
