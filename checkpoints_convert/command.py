@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from kerasplm.errors import PLMError
+from kerasplm.errors import PLMError, describe
 
 
 def run_command(function: Callable[..., None]) -> None:
@@ -14,6 +14,6 @@ def run_command(function: Callable[..., None]) -> None:
     app.command(help=function.__doc__)(function)
     try:
         app()
-    except PLMError as error:
-        typer.echo(f"error: {error}", err=True)
+    except (PLMError, OSError) as error:
+        typer.echo(f"error: {describe(error)}", err=True)
         sys.exit(2)

@@ -38,10 +38,10 @@ def main(
         )
     for one, two in zip(first, second, strict=True):
         rows += _compare("weight", named_weights(one), named_weights(two))
-        config = components(one)["encoder"].config
-        rng = np.random.default_rng(0)
-        length = min(32, config.max_position_embeddings)
-        ids = rng.integers(0, config.vocab_size, (2, length))
+        configs = [components(model)["encoder"].config for model in (one, two)]
+        length = min(32, *(config.max_position_embeddings for config in configs))
+        words = min(config.vocab_size for config in configs)
+        ids = np.random.default_rng(0).integers(0, words, (2, length))
         outputs = [model({"token_ids": ids}) for model in (one, two)]
         if not isinstance(outputs[0], dict):
             outputs = [{"logits": out} for out in outputs]

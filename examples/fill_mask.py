@@ -10,8 +10,12 @@ from kerasplm.demo import MODEL
 folder = sys.argv[1] if len(sys.argv) > 1 else MODEL
 text = sys.argv[2] if len(sys.argv) > 2 else "房间很干_，服务员也很热情。"
 
-model = plm.load(folder, heads="pretraining")  # raises if there is no MLM head
+if text.count("_") != 1:
+    sys.exit(f"expected one _ in the text, found {text.count('_')}")
+model = plm.load(folder, heads="pretraining")
 tokenizer = plm.load_tokenizer(folder, in_graph=False)
+if "mlm" not in model.heads or tokenizer.mask_id is None:
+    sys.exit(f"{folder}: needs an MLM head and [MASK] in the vocabulary")
 before, after = text.split("_")
 # "[MASK]" in a text would be taken apart, so its id is put between two texts.
 a, b = (tokenizer.tokenize([part])[0] for part in (before, after))

@@ -1,8 +1,10 @@
 """Unpack archives that may be hostile."""
 
+import lzma
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -15,6 +17,16 @@ MAX_BYTES = 32 * 2**30
 MAX_FILES = 1000
 SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
 _CHUNK = 2**20
+_MOST_PADDING = 64
+_BROKEN = (
+    OSError,
+    EOFError,
+    IndexError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    lzma.LZMAError,
+    zlib.error,
+)
 
 
 def is_archive(path: Path) -> bool:
@@ -58,7 +70,7 @@ def unpack(archive: Path, folder: Path) -> None:
                             "decompression bomb"
                         )
                     out.write(chunk)
-    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+    except _BROKEN as error:
         raise ArchiveError(f"{archive}: broken archive ({error})") from error
     except (RuntimeError, NotImplementedError, ValueError) as error:
         if isinstance(error, ArchiveError):
@@ -68,6 +80,8 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _safe_name(archive: Path, name: str) -> Path:
     path = PurePosixPath(name.replace("\\", "/"))
+    if not path.parts:
+        raise ArchiveError(f"{archive}: a member has no name")
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise ArchiveError(f"{archive}: member {name!r} points outside the archive")
     return Path(*path.parts)
@@ -89,7 +103,8 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                     yield info.filename, source
         return
     with tarfile.open(archive) as tar:
-        for member in tar:
+        number = 0
+        for number, member in enumerate(tar, 1):  # noqa: B007
             if member.isdir():
                 continue
             content = tar.extractfile(member) if member.isreg() else None
@@ -99,3 +114,12 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                     "expected plain files"
                 )
             yield member.name, content
+        # tarfile stops in silence at a header that it cannot read, and gzip's checksum
+        # stands at the end.
+        for _ in range(_MOST_PADDING):
+            rest = tar.fileobj.read(_CHUNK) if tar.fileobj else b""
+            if rest.strip(b"\0"):
+                raise ArchiveError(f"{archive}: broken after file {number}")
+            if not rest:
+                return
+        raise ArchiveError(f"{archive}: expected an end, found only padding")

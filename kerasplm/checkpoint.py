@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasplm.errors import CheckpointError
+from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Family, Match
 from kerasplm.files import temporary_folder
 from kerasplm.load_report import LoadReport
@@ -38,7 +38,11 @@ class Reader:
                 f"{index}: no such file. Expected a TF1 checkpoint: "
                 f"{prefix.name}.index and {prefix.name}.data-*"
             )
-        shards = sorted(prefix.parent.glob(glob.escape(prefix.name) + ".data-*-of-*"))
+        shards = [
+            file
+            for file in sorted(prefix.parent.glob(glob.escape(prefix.name) + ".data-*"))
+            if re.fullmatch(r".*\.data-\d+-of-\d+", file.name)
+        ]
         if not shards:
             raise CheckpointError(
                 f"{prefix}.data-*: no such file, though {index.name} is there. "
@@ -167,14 +171,24 @@ def load_weights(
         CheckpointError: Weights are missing, of the wrong shape, or variables of the
             encoder are left over; the message lists all.
     """
+    try:
+        patterns = [re.compile(p) for p in ([skip] if isinstance(skip, str) else skip)]
+    except re.error as error:
+        raise ConfigError(f"skip: not a regular expression ({error})") from error
 
     def skipped(path: str) -> bool:
-        return any(re.fullmatch(p, path.removeprefix("encoder/")) for p in skip)
+        return any(p.fullmatch(path.removeprefix("encoder/")) for p in patterns)
+
+    def name_of(path: str) -> str:
+        try:
+            return found.family.theirs(path)[0]
+        except KeyError:
+            return f"no name in family {found.family.name!r}"
 
     weights = named_weights(model)
     wanted = {path for path in weights if not skipped(path)}
     problems = [
-        f"missing: {path} ({found.family.theirs(path)[0]})"
+        f"missing: {path} ({name_of(path)})"
         for path in weights
         if path in wanted and path not in found.names
     ]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kerasplm._version import VERSION
-from kerasplm.errors import PLMError
+from kerasplm.errors import PLMError, describe
 
 app = typer.Typer(
     name="kerasplm",
@@ -166,8 +166,8 @@ def main() -> None:
     """Run a command; bad input ends with one line and status 2."""
     try:
         app()
-    except PLMError as error:
-        text = f"[bold red]error:[/] {escape(str(error))}"
+    except (PLMError, OSError) as error:
+        text = f"[bold red]error:[/] {escape(describe(error))}"
         _console.print(text, highlight=False, soft_wrap=True)
         sys.exit(2)
 

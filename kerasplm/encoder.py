@@ -1,5 +1,6 @@
 """The encoder: every family's network, chosen by its `Config`."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import keras
@@ -90,8 +91,9 @@ class Encoder(keras.Model):
                 default zeros; optional `padding_mask` (B, T), True = real token,
                 default all True, as in the original code; optional `position_ids`
                 (B, T) int, default 0 ... T-1; optional `attention_mask`, boolean,
-                broadcast to (B, N, T, T), which replaces the mask that
-                `config.attention` and `padding_mask` would give.
+                of rank 4, broadcast to (B, N, T, T), which replaces the mask that
+                `config.attention` and `padding_mask` would give. Ids must lie in
+                their tables; as in numpy, negative ones count from the end.
             training: Whether dropout is on.
             return_hidden_states: Add `embedding_output`, the normalised sum of
                 the embedding tables, and `hidden_states`, a list of the input of
@@ -104,13 +106,21 @@ class Encoder(keras.Model):
             `sequence_output` (B, T, D), `pooled_output` (B, D), and what was asked.
 
         Raises:
-            ValueError: More tokens than the model has positions.
+            ValueError: An input is missing, unknown or of the wrong rank, or there
+                are more tokens than positions. (Where T is known only when a graph
+                runs, the backend reports the shapes instead.)
         """
-        token_ids = ops.convert_to_tensor(inputs["token_ids"])
+        _check_inputs(inputs)
+        token_ids = ops.cast(inputs["token_ids"], "int32")
         segment_ids = inputs.get("segment_ids")
         if segment_ids is None:
             segment_ids = ops.zeros_like(token_ids)
         mask = inputs.get("attention_mask")
+        if mask is not None and len(mask.shape) != 4:
+            raise ValueError(
+                "attention_mask must have rank 4, broadcast to (B, N, T, T). Received: "
+                f"shape {tuple(mask.shape)}; a mask of tokens (B, T) is padding_mask"
+            )
         if mask is None:
             padding_mask = inputs.get("padding_mask")
             if padding_mask is None:
@@ -151,9 +161,29 @@ class Encoder(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments as plain values."""
-        return {"config": self.config.to_dict(), "name": self.name}
+        return {
+            "config": self.config.to_dict(),
+            "name": self.name,
+            "trainable": self.trainable,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Build from what `get_config` returned."""
-        return cls(Config.from_dict(config["config"]), name=config["name"])
+        encoder = cls(Config.from_dict(config["config"]), name=config["name"])
+        encoder.trainable = config.get("trainable", True)
+        return encoder
+
+
+INPUTS = ("token_ids", "segment_ids", "padding_mask", "position_ids", "attention_mask")
+
+
+def _check_inputs(inputs: Any) -> None:
+    found = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
+    if not isinstance(inputs, Mapping) or "token_ids" not in inputs:
+        raise ValueError(f"expected a dictionary with token_ids. Received: {found}")
+    unknown = sorted(set(inputs) - set(INPUTS))
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)}: no such input. The inputs are {', '.join(INPUTS)}"
+        )

@@ -27,3 +27,10 @@ class VocabError(PLMError):
 
 class DataError(PLMError):
     """A data file of a task is broken at a named line."""
+
+
+def describe(error: Exception) -> str:
+    """Return one line for a user; a system error is told by its file and reason."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'system'}: {error.strerror}"
+    return str(error)

@@ -46,7 +46,7 @@ def export(
     Example:
         >>> export(classifier, tokenizer, "saved_model")  # doctest: +SKIP
     """
-    target = Path(folder)
+    target = Path(folder).expanduser()
     if not isinstance(tokenizer, tf.Module):
         raise ConfigError(
             "export needs the in-graph Tokenizer (a vocabulary of words has none). "

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from kerasplm.files import write_text
 from kerasplm.heads import Classifier
 from kerasplm.optimization import adamw
 from kerasplm.saving import save_checkpoint
-from kerasplm.sources import read_json
+from kerasplm.sources import open_source, read_json
 from kerasplm.tasks import Task, task_named
 from kerasplm.tasks.batching import Encoded, batches_of, dataset_of, encode
 from kerasplm.tasks.reading import Examples, files_of
@@ -40,7 +39,7 @@ class Result:
         model: The classifier with the best weights on the development set.
         scores: Accuracy by split, and the share of the most frequent label.
         history: Logs of every epoch.
-        seconds: Time of the training in this process.
+        seconds: Time of the training, over all processes that did it.
         folder: Where everything was written.
     """
 
@@ -91,11 +90,13 @@ def finetune(
     task = task_named(task) if isinstance(task, str) else task
     settings = settings or task.settings()
     folder = Path(output).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: expected a folder for the results, found a file")
     splits = _read(task, data, settings)
     tokenizer = load_tokenizer(model, family=settings.family)
     keras.utils.set_random_seed(settings.seed)
     encoder = _encoder(model, settings)
-    _check_length(encoder, settings)
+    _check_fit(encoder, settings, task, tokenizer)
     _remember(folder, model, task, settings, splits)
     encoded = {
         name: encode(split, tokenizer, settings.max_length)
@@ -112,7 +113,6 @@ def finetune(
     )
     state = TrainingState(folder / "state", steps, settings.save_steps)
     state.restore(classifier)
-    begin = time.perf_counter()
     fit_on(
         classifier,
         state,
@@ -122,9 +122,8 @@ def finetune(
         callbacks=list(callbacks),
         verbose=verbose,
     )
-    seconds = time.perf_counter() - begin
     state.load_best(classifier)
-    result = Result(classifier, {}, state.history, seconds, folder)
+    result = Result(classifier, {}, state.history, state.seconds, folder)
     for name in [name for name in splits if name != "train"]:
         found = predict(classifier, encoded[name], settings.batch_size)
         if splits[name].labels is not None:
@@ -202,8 +201,20 @@ def _encoder(model: str | Path, settings: Settings) -> Encoder:
     return load(model, family=settings.family, **fields)
 
 
-def _check_length(encoder: Encoder, settings: Settings) -> None:
+def _check_fit(
+    encoder: Encoder, settings: Settings, task: Task, tokenizer: Any
+) -> None:
     config = encoder.config
+    if tokenizer.vocab_size > config.vocab_size:
+        raise ConfigError(
+            f"the vocabulary has {tokenizer.vocab_size} tokens, the model "
+            f"{config.vocab_size} (vocab_size)"
+        )
+    if task.pair and config.type_vocab_size == 1:
+        raise ConfigError(
+            f"{task.name} is a task of pairs, but the model knows one segment only "
+            "(type_vocab_size)"
+        )
     limit = config.max_position_embeddings
     if config.position == "absolute" and settings.max_length > limit:
         raise ConfigError(
@@ -227,7 +238,7 @@ def _remember(
     facts = {
         "task": task.name,
         "labels": list(task.labels),
-        "model": str(model),
+        "model": _digest(model),
         # A file may move; its content may not change.
         "settings": dataclasses.asdict(settings)
         | {"train": "", "dev": "", "test": "", "save_steps": 0},
@@ -249,6 +260,16 @@ def _remember(
         raise ConfigError(f"{folder}: is not empty and holds no run; choose another")
     else:
         write_text(file, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def _digest(model: str | Path) -> str:
+    """Return a hash of the model; the index holds the checksums of the weights."""
+    with open_source(model) as source:
+        files = [*source.configs(), source.vocab()]
+        if source.prefix is not None:
+            files.append(source.prefix.with_name(f"{source.prefix.name}.index"))
+        found = [file.read_bytes() for file in files if file is not None]
+    return hashlib.sha256(b"".join(found)).hexdigest()
 
 
 def _scores(probabilities: np.ndarray, split: Examples) -> dict[str, float]:

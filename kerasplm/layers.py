@@ -135,6 +135,7 @@ class Embeddings(ConfiguredLayer):
         if self.projection is not None and before:
             x = self.projection(x)
         if self.type is not None:
+            segment_ids = ops.cast(segment_ids, "int32")
             x += ops.cast(ops.take(self.type, segment_ids, axis=0), x.dtype)
         if self.position is not None:
             x += ops.cast(self._positions(token_ids, position_ids), x.dtype)
@@ -146,7 +147,7 @@ class Embeddings(ConfiguredLayer):
     def _positions(self, token_ids: Tensor, position_ids: Tensor | None) -> Tensor:
         assert self.position is not None
         if position_ids is not None:
-            return ops.take(self.position, position_ids, axis=0)
+            return ops.take(self.position, ops.cast(position_ids, "int32"), axis=0)
         length, rows = token_ids.shape[1], self.config.max_position_embeddings
         if length is not None and length > rows:
             raise ValueError(

@@ -85,7 +85,9 @@ class AdamW(keras.optimizers.Optimizer):
         index = self._get_variable_index(variable)
         m, v = self._m[index], self._v[index]
         # The gradient of a looked-up table comes as rows; the moments are dense.
-        gradient = ops.cast(ops.convert_to_tensor(gradient), variable.dtype)
+        if hasattr(gradient, "dense_shape"):
+            gradient = ops.add(ops.zeros_like(variable), gradient)
+        gradient = ops.cast(gradient, variable.dtype)
         rate = ops.cast(learning_rate, variable.dtype)
         self.assign(m, self.beta_1 * m + (1 - self.beta_1) * gradient)
         self.assign(v, self.beta_2 * v + (1 - self.beta_2) * ops.square(gradient))

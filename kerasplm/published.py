@@ -55,13 +55,15 @@ def expand_hparams(data: dict[str, Any]) -> dict[str, Any]:
     overrides = data.get("model_hparam_overrides", {})
     if "model_size" not in data or not isinstance(overrides, dict):
         return data
-    if data["model_size"] not in _ELECTRA_SIZES:
+    if str(data["model_size"]) not in _ELECTRA_SIZES:
         raise ConfigError(
             f"model_size must be one of {', '.join(_ELECTRA_SIZES)}. Received: "
             f"{data['model_size']!r}"
         )
     hidden, layers = _ELECTRA_SIZES[data["model_size"]]
     hidden = overrides.get("hidden_size", hidden)
+    if not isinstance(hidden, int):
+        raise ConfigError(f"hidden_size must be an integer. Received: {hidden!r}")
     sizes = {
         "hidden_size": hidden,
         "num_hidden_layers": layers,
@@ -93,20 +95,39 @@ def fields_from_json(data: Mapping[str, Any], family: Family) -> dict[str, Any]:
         if data.get(key) is not None and (grouped or key not in _GROUPED)
     }
     if "hidden_act" in data:
-        name = str(data["hidden_act"] or "").lower()
+        name = data["hidden_act"]
+        if name is not None and not isinstance(name, str):
+            raise ConfigError(f"hidden_act must be a name. Received: {name!r}")
+        name = (name or "").lower()
         fields["hidden_act"] = _ACTIVATIONS.get(
             name, family.gelu if name == "gelu" else name
         )
     if data.get("ln_type") is not None:
-        fields["ln_type"] = _NORMS.get(data["ln_type"], data["ln_type"])
+        fields["ln_type"] = _NORMS.get(str(data["ln_type"]), data["ln_type"])
     if "use_relative_position" in data:
         relative = bool(data["use_relative_position"])
         fields["position"] = "nezha" if relative else "absolute"
     fields |= family.fixed
-    own = data.get(OWN)
-    if isinstance(own, dict):
-        fields.update({key: own[key] for key in _OWN_KEYS if key in own})
-    return fields
+    own = own_block(data)
+    act = own.get("hidden_act", fields.get("hidden_act"))
+    if fields.get("hidden_act", act) not in (act, family.gelu):
+        raise ConfigError(
+            f"hidden_act is {data['hidden_act']!r}, but {act!r} under {OWN!r}; change "
+            "both"
+        )
+    return fields | {key: own[key] for key in _OWN_KEYS if key in own}
+
+
+def own_block(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what our own exports add to a configuration; {} in any other.
+
+    Raises:
+        ConfigError: It is no object, or its family no name.
+    """
+    own = data.get(OWN, {})
+    if not isinstance(own, dict) or not isinstance(own.get("family", ""), str):
+        raise ConfigError(f"{OWN!r} must be an object as kerasplm writes it")
+    return own
 
 
 def to_json(config: Config, family: Family) -> dict[str, Any]:

@@ -158,7 +158,7 @@ class PythonTokenizer(TokenizerBase):
             self._frame(first, None if seconds is None else seconds[i], max_length)
             for i, first in enumerate(firsts)
         ]
-        width = max((len(ids) for ids, _ in rows), default=0)
+        width = max((len(ids) for ids, _ in rows), default=2 if pair is None else 3)
         if padding == "max_length" and max_length is not None:
             width = max_length
         token_ids = np.full((len(rows), width), self.pad_id, np.int32)

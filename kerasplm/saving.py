@@ -9,7 +9,7 @@ import keras
 from kerasplm import checkpoint
 from kerasplm.config import Config
 from kerasplm.encoder import Encoder
-from kerasplm.errors import CheckpointError, FamilyError
+from kerasplm.errors import CheckpointError, ConfigError, FamilyError
 from kerasplm.families import FAMILIES, Family, family_named, match
 from kerasplm.files import write_text
 from kerasplm.heads import Classifier
@@ -38,14 +38,19 @@ def save_checkpoint(
         CheckpointError: The family has no names for some weights, or two models
             hold different values under one name.
         FamilyError: No family fits, or several do.
+        ConfigError: The prefix is a folder.
 
     Example:
         >>> save_checkpoint(encoder, "out/bert_model.ckpt")  # doctest: +SKIP
     """
     models = list(model) if isinstance(model, list | tuple) else [model]
     families = [_family_of(m, family) for m in models]
-    path = Path(prefix)
-    path = path.with_name(path.name.removesuffix(".index"))
+    path = Path(str(prefix).removesuffix(".index")).expanduser()
+    if str(prefix).endswith("/") or path.is_dir():
+        raise ConfigError(
+            f"{prefix}: expected a prefix such as {path / 'bert_model.ckpt'}, found a "
+            "folder"
+        )
     tensors = checkpoint.collect(models, families)
     checkpoint.write(path, tensors)
     for one, its in zip(models, families, strict=True):

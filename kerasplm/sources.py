@@ -50,14 +50,14 @@ class Source:
 
     def configs(self) -> list[Path]:
         """Return the JSON files whose names are those of a configuration."""
-        files = sorted(self.folder.glob("*.json"))
+        files = _files(self.folder, "*.json")
         found = [file for file in files if _CONFIG.fullmatch(file.name.lower())]
         # ELECTRA's training leaves its hyper-parameters, if nothing else.
         return found or [file for file in files if file.name == "hparams.json"]
 
     def vocab(self) -> Path | None:
         """Return the vocabulary file, or None."""
-        files = sorted(self.folder.glob("*vocab*.txt"))
+        files = _files(self.folder, "*vocab*.txt")
         exact = [file for file in files if file.name == "vocab.txt"]
         found = exact or files
         return found[0] if found else None
@@ -121,7 +121,7 @@ def _in_folder(folder: Path, name: str) -> Source:
 
     The text file "checkpoint" is not read: it may hold a path of its author's disk.
     """
-    indexes = sorted(folder.glob("*.index")) or sorted(folder.rglob("*.index"))
+    indexes = _files(folder, "*.index") or _files(folder, "**/*.index")
     if not indexes:
         return Source(_nested(folder), None, name)
     steps = [_STEP.fullmatch(file.stem) for file in indexes]
@@ -141,9 +141,14 @@ def _in_folder(folder: Path, name: str) -> Source:
     return Source(index.parent, index.with_suffix(""), name)
 
 
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of that pattern; hidden ones are not the user's."""
+    found = folder.glob(pattern)
+    return sorted(f for f in found if f.is_file() and not f.name.startswith("."))
+
+
 def _nested(folder: Path) -> Path:
-    files = list(folder.rglob("*vocab*.txt"))
-    here = sorted(folder.glob("*vocab*.txt"))
+    files, here = _files(folder, "**/*vocab*.txt"), _files(folder, "*vocab*.txt")
     return folder if here or len(files) != 1 else files[0].parent
 
 
@@ -170,6 +175,8 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path}: not JSON at line {error.lineno}, column {error.colno} "
             f"({error.msg})"
         ) from error
+    except (OSError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
     if not isinstance(data, dict):
         raise ConfigError(
             f"{path}: expected a JSON object, found {type(data).__name__}"

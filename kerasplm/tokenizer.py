@@ -188,8 +188,15 @@ class Tokenizer(TokenizerBase, tf.Module):
             first = first[:, : limit - 2]
             ids = tf.concat([cls, first, sep], 1)
         else:
+            tf.debugging.assert_equal(
+                batch, tf.shape(pair)[0], "as many texts as second texts are needed"
+            )
             first, second = _truncate_pair(first, self._graph(pair), limit - 3)
             ids = tf.concat([cls, first, sep, second, sep], 1)
+        # A batch of no texts has a width too: models look at the first token.
+        least = tf.constant(2 if pair is None else 3, tf.int64)
+        longest = tf.maximum(ids.bounding_shape(1), least)
+        width = tf.where(width < 0, longest, width)
         token_ids = ids.to_tensor(self.pad_id, shape=tf.stack([-1, width]))
         place = tf.range(tf.shape(token_ids, tf.int64)[1])
         mask = place < ids.row_lengths()[:, None]

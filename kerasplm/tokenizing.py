@@ -66,7 +66,12 @@ def load_tokenizer(
         if lowercase is None:
             names = (source.folder.resolve().name, Path(source.name).name)
             cased = any(n.startswith(("cased_", "multi_cased_")) for n in names)
-            lowercase = bool(given.get("do_lower_case", facts.lowercase and not cased))
+            lowercase = given.get("do_lower_case", facts.lowercase and not cased)
+        if not isinstance(lowercase, bool):
+            raise VocabError(
+                f"{settings}: do_lower_case must be true or false. Received: "
+                f"{lowercase!r}"
+            )
         if strip_accents is None:
             strip_accents = given.get("strip_accents")
         tokenizer = _tokenizer(vocab, in_graph, lowercase, strip_accents, facts)

@@ -1,9 +1,12 @@
 """Training that survives being killed: the state on disk, and the callback."""
 
+import contextlib
 import json
+import math
 import os
 import shutil
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -11,7 +14,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from kerasplm.errors import CheckpointError
+from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.files import temporary_folder
 
 _META = "meta"
@@ -22,7 +25,8 @@ class TrainingState(keras.callbacks.Callback):
 
     The file holds all variables of model and optimizer (weights, moments, step, and
     the state of the dropout generators), the position in the data, the history and
-    the best score. It is written under another name and renamed, so that a kill at
+    the best score. After a stop inside an epoch the history of that epoch counts its
+    rest only. The file is written under another name and renamed, so that a kill at
     any moment leaves a whole file.
 
     Args:
@@ -49,6 +53,8 @@ class TrainingState(keras.callbacks.Callback):
         self.epoch, self.step = 0, 0
         self.best: float | None = None
         self.history: list[dict[str, float]] = []
+        self.seconds = 0.0  # of training, over all processes
+        self._since = 0.0
 
     def restore(self, model: keras.Model) -> bool:
         """Put a compiled model into the saved state.
@@ -65,45 +71,44 @@ class TrainingState(keras.callbacks.Callback):
         if not self.file.exists():
             return False
         variables = _variables(model)
-        try:
-            # Opened here: numpy leaves the file open if it is no archive.
-            with self.file.open("rb") as raw, np.load(raw) as data:
-                meta = json.loads(str(data[_META]))
-                if meta["paths"] != [path for path, _ in variables]:
-                    raise CheckpointError(
-                        f"{self.file}: the state of a training with other weights"
-                    )
-                for n, (_, variable) in enumerate(variables):
-                    variable.assign(data[str(n)])
-        except CheckpointError:
-            raise
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise CheckpointError(
-                f"{self.file}: damaged training state ({error}); remove it to begin "
-                "anew"
-            ) from error
+        with _opened(self.file) as data:
+            meta = json.loads(str(data[_META]))
+            if meta["paths"] != [path for path, _ in variables]:
+                raise CheckpointError(
+                    f"{self.file}: the state of a training with other weights"
+                )
+            for n, (_, variable) in enumerate(variables):
+                variable.assign(data[str(n)])
         self.epoch, self.step = meta["epoch"], meta["step"]
         self.best, self.history = meta["best"], meta["history"]
+        self.seconds = meta["seconds"]
         return True
 
     def save(self) -> None:
         """Write the state of the model that is being trained."""
         variables = _variables(self.model)
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
         meta = {
             "paths": [path for path, _ in variables],
             "epoch": self.epoch,
             "step": self.step,
             "best": self.best,
             "history": self.history,
+            "seconds": self.seconds,
         }
         arrays = ((n, variable) for n, (_, variable) in enumerate(variables))
         _save(self.file, arrays, **{_META: json.dumps(meta)})
 
     def load_best(self, model: keras.Model) -> None:
         """Give the model the weights of its best epoch."""
-        with np.load(self.best_file) as data:
+        with _opened(self.best_file) as data:
             for n, weight in enumerate(model.weights):
                 weight.assign(data[str(n)])
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Start the clock."""
+        self._since = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count, and save from time to time."""
@@ -114,6 +119,13 @@ class TrainingState(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Record the epoch, keep the best weights, save."""
         values = {key: float(value) for key, value in (logs or {}).items()}
+        wrong = [key for key, value in values.items() if not math.isfinite(value)]
+        if wrong:
+            raise ConfigError(
+                f"{' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not "
+                f"finite after epoch {epoch + 1}: the training diverged. Try a lower "
+                "learning rate, in another output folder"
+            )
         self.history.append({"epoch": epoch + 1, **values})
         score = values.get(self.monitor)
         if score is not None and (self.best is None or score > self.best):
@@ -121,6 +133,21 @@ class TrainingState(keras.callbacks.Callback):
             _save(self.best_file, enumerate(self.model.weights))
         self.epoch, self.step = epoch + 1, 0
         self.save()
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    try:
+        # Opened here: numpy leaves the file open if it is no archive.
+        with file.open("rb") as raw, np.load(raw) as data:
+            yield data
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise CheckpointError(
+            f"{file}: damaged training state ({error}); remove {file.parent} to begin "
+            "anew"
+        ) from error
 
 
 def _save(

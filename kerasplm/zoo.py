@@ -20,10 +20,10 @@ from kerasplm.heads import HEADS, Classifier, PretrainedModel
 from kerasplm.layers import initialize_with
 from kerasplm.load_report import LoadReport
 from kerasplm.published import (
-    OWN,
     complete_config,
     expand_hparams,
     fields_from_json,
+    own_block,
 )
 from kerasplm.sources import Source, open_source, read_json
 
@@ -107,7 +107,8 @@ def recognise_source(
     """Find the family of a checkpoint from all that lies beside it."""
     if family is None:
         # Our own exports name their family in the JSON.
-        named = {d[OWN]["family"] for d in data.values() if "family" in d.get(OWN, {})}
+        blocks = [own_block(values) for values in data.values()]
+        named = {block["family"] for block in blocks if "family" in block}
         parts = {"", "both", part or "discriminator"}
         named = {name for name in named if family_named(name).part in parts}
         family = named.pop() if len(named) == 1 else None
@@ -221,7 +222,7 @@ def _build_classifier(
         raise CheckpointError(f"{name}: the classifier has no bias (output_bias)")
     count = reader.shapes[bias][0]
     options: dict[str, Any] = {"labels": [str(n) for n in range(count)]}
-    for own in (values.get(OWN, {}) for values in data.values()):
+    for own in map(own_block, data.values()):
         if len(own.get("labels", ())) == count:
             options = {key: own[key] for key in ("labels", "pair", "task")}
     if found.tasks:
@@ -309,7 +310,7 @@ def load_config(x: str | Path, *, family: str | None = None, **fields: Any) -> C
                 )
             return load_config(files[0], family=family, **fields)
     data = expand_hparams(read_json(path))
-    family = family or data.get(OWN, {}).get("family")
+    family = family or own_block(data).get("family")
     if family is None:
         raise ConfigError(
             f"{path}: a configuration alone does not tell its family. Pass family="

@@ -1,5 +1,6 @@
 """Archives that are broken or hostile."""
 
+import gzip
 import io
 import tarfile
 import zipfile
@@ -119,3 +120,25 @@ def test_files_that_macos_adds(folder, tmp_path):
     members |= {"__MACOSX/" + n.replace("m/", "m/._"): b"x" for n in members}
     zip_of(tmp_path / "m.zip", members.items())
     assert plm.load(tmp_path / "m.zip").load_report.family == "bert"
+
+
+def test_damaged_tar_is_found_by_its_checksum(folder, tmp_path):
+    files = [(f.name, f.read_bytes()) for f in sorted(folder.iterdir())]
+    raw = bytearray(gzip.decompress(tar_of(tmp_path / "a.tgz", files).read_bytes()))
+    (tmp_path / "good.tgz").write_bytes(gzip.compress(bytes(raw), 0))
+    plm.load_tokenizer(tmp_path / "good.tgz")
+    packed = bytearray(gzip.compress(bytes(raw), 0))
+    place = packed.index("一".encode())
+    packed[place : place + 3] = "丁".encode()
+    (tmp_path / "flipped.tgz").write_bytes(packed)
+    fails(tmp_path / "flipped.tgz", "broken archive", "flipped.tgz")
+    header = next(
+        n for n in range(512, len(raw), 512) if raw[n + 257 : n + 262] == b"ustar"
+    )
+    raw[header + 150] ^= 0xFF
+    (tmp_path / "header.tgz").write_bytes(gzip.compress(bytes(raw)))
+    fails(tmp_path / "header.tgz", "broken after file 1")
+
+
+def test_member_without_a_name(tmp_path):
+    fails(zip_of(tmp_path / "a.zip", [(".", b"x")]), "a.zip")

@@ -56,6 +56,17 @@ def test_command_errors_are_one_line(place, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_system_errors_are_one_line(place, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    common = ("--model", place / "model")
+    for output in (file, file / "x"):
+        out = command("export", *common, "--output", output, code=2)
+        assert "error: " in out
+        assert str(file) in out
+        assert "Traceback" not in out
+
+
 def test_help_names_every_command():
     out = command("--help")
     for name in ("finetune", "export", "demo"):

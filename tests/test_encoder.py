@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import kerasplm as plm
 from kerasplm import Classifier, Config, Encoder, PretrainedModel, masks
 from kerasplm.layers import ACTIVATIONS, Block
 from kerasplm.relative import by_distance, by_key
@@ -247,3 +248,38 @@ def test_labels_must_be_distinct(tiny_encoder):
         Classifier(tiny_encoder, [])
     with pytest.raises(ValueError, match="no pre-training head 'nsp'"):
         PretrainedModel(tiny_encoder, ["nsp"])
+
+
+def test_inputs_are_checked(tiny_encoder, tiny_batch):
+    ids = tiny_batch["token_ids"]
+    for inputs, words in (
+        ({"token_ids": ids, "token_type_ids": ids}, "token_type_ids: no such input"),
+        ({"input_ids": ids}, "expected a dictionary with token_ids"),
+        ({"token_ids": ids, "attention_mask": ids}, "rank 4.*padding_mask"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            tiny_encoder(inputs)
+    expected = tiny_encoder(tiny_batch)["sequence_output"]
+    narrow = {"token_ids": ids.astype("float32")}
+    narrow["segment_ids"] = tiny_batch["segment_ids"].astype("int8")
+    narrow["padding_mask"] = tiny_batch["padding_mask"].astype("int8")
+    np.testing.assert_array_equal(tiny_encoder(narrow)["sequence_output"], expected)
+
+
+def test_frozen_encoder_comes_back_frozen(tiny_encoder, tmp_path):
+    model = plm.Classifier(tiny_encoder, ["0", "1"])
+    model.encoder.trainable = False
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert len(again.trainable_weights) == len(model.trainable_weights) == 2
+
+
+@pytest.mark.parametrize("clip", ["global_clipnorm", "clipnorm", "clipvalue", None])
+def test_optimizer_with_any_clipping(tiny_encoder, tiny_batch, clip):
+    options = {"global_clipnorm": None} | ({clip: 0.5} if clip else {})
+    model = plm.Classifier(tiny_encoder, ["0", "1"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(plm.adamw(1e-2, steps=10, **options), loss)
+    before = np.array(tiny_encoder.embeddings.word)
+    model.fit(tiny_batch, np.array([0, 1]), epochs=3, verbose=0)
+    assert np.abs(np.array(tiny_encoder.embeddings.word) - before).max() > 1e-3

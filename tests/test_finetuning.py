@@ -226,3 +226,36 @@ def test_stock_fit_with_stock_callbacks(place, tmp_path):
     # Elsewhere `import kerasplm` is all it takes, the optimizer included.
     code = "import sys, keras, kerasplm; keras.models.load_model(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(best)], check=True)
+
+
+def test_divergence_is_an_error(place, tmp_path):
+    with pytest.raises(ConfigError, match="not finite after epoch 1.*lower"):
+        train(place, tmp_path / "run", epochs=1, learning_rate=1e30)
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_model_counts_by_its_content(place, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(place / "model", copy / "model")
+    (copy / "data").symlink_to(place / "data")
+    first = train(copy, tmp_path / "run", epochs=1)
+    again = train(place, tmp_path / "run", epochs=1)  # the same model elsewhere
+    assert again.seconds == first.seconds > 0
+    other = plm.load(copy / "model")
+    other.pooler.bias.assign(np.ones(16))
+    plm.save_checkpoint(other, copy / "model" / "bert_model.ckpt")
+    with pytest.raises(ConfigError, match="holds a run with other model"):
+        train(copy, tmp_path / "run", epochs=1)
+    (tmp_path / "run" / "state" / "best.npz").write_bytes(b"PK")
+    with pytest.raises(CheckpointError, match="best.npz: damaged training state"):
+        train(place, tmp_path / "run", epochs=1)
+
+
+def test_vocabulary_must_fit_a_new_network(place, tmp_path):
+    shutil.copytree(place / "model", tmp_path / "model")
+    with (tmp_path / "model" / "vocab.txt").open("a") as file:
+        file.write("新\n")
+    (tmp_path / "data").symlink_to(place / "data")
+    with pytest.raises(ConfigError, match="tokens, the model"):
+        train(tmp_path, tmp_path / "run", from_scratch=True)
+    assert not (tmp_path / "run").exists()

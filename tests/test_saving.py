@@ -186,3 +186,17 @@ def test_load_config_from_an_archive(folder, tmp_path, tiny_config):
     archive = shutil.make_archive(str(tmp_path / "model"), "gztar", folder)
     for x in (archive, folder / "bert_model.ckpt", folder / "bert_config.json"):
         assert plm.load_config(x, family="bert").hidden_size == tiny_config.hidden_size
+
+
+@pytest.mark.parametrize("name", ["out/", "there"])
+def test_prefix_that_is_a_folder(tiny_encoder, tmp_path, name):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ConfigError, match="expected a prefix such as"):
+        plm.save_checkpoint(tiny_encoder, f"{tmp_path}/{name}")
+    assert [f.name for f in tmp_path.rglob("*")] == ["there"]
+
+
+def test_casing_must_be_a_truth_value(folder):
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": "false"}')
+    with pytest.raises(VocabError, match="do_lower_case must be true or false"):
+        plm.load_tokenizer(folder)

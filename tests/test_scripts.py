@@ -72,12 +72,16 @@ def test_inspect():
 
 def test_verify_finds_nan(tmp_path):
     demo = ROOT / "kerasplm" / "demo" / "data" / "model"
-    encoder = plm.load(demo)
-    encoder.pooler.bias.assign(np.full(128, np.nan))
-    plm.save_checkpoint(encoder, tmp_path / "model.ckpt")
-    assert "max |Δ| inf" in run(
-        "-m", "checkpoints_convert.verify", demo, tmp_path, code=1
-    )
+    model = plm.load(demo, heads="pretraining")
+    model.encoder.pooler.bias.assign(np.full(128, np.nan))
+    plm.save_checkpoint(model, tmp_path / "a" / "model.ckpt")
+    plm.save_checkpoint(model.encoder, tmp_path / "b" / "model.ckpt")
+    for other in "ab":  # the second lacks the heads besides
+        out = run("-m", "checkpoints_convert.verify", demo, tmp_path / other, code=1)
+        assert "max |Δ| inf" in out
+    assert "mlm_logits (only in one)" in out
+    other = GOLDENS / "bert_google"  # another network altogether
+    assert "inf" in run("-m", "checkpoints_convert.verify", demo, other, code=1)
 
 
 def test_export_lists_what_it_leaves_out(tmp_path):

@@ -90,7 +90,7 @@ GOOD = {"sentence": "电影", "label": "102"}
         ),
         (json_lines(GOOD) + "[1]\n", ("line 2", "JSON object", "list")),
         (json_lines(GOOD, {"label": "102"}), ("line 2", "'sentence'", "None")),
-        (json_lines({"sentence": 3, "label": "102"}), ("line 1", "string", "3")),
+        (json_lines({"sentence": 3, "label": "102"}), ("line 1", "text", "3")),
         (json_lines(GOOD, GOOD | {"label": "105"}), ("line 2", "'105'", "'104'")),
         (json_lines(GOOD, {"sentence": "x"}), ("line 2", "expected a label")),
         ("", ("empty file",)),
@@ -299,3 +299,24 @@ def test_model_needs_an_encoder(tiny_encoder):
     assert (model.labels[0], model.pair, model.task) == ("100", False, "tnews")
     with pytest.raises(ConfigError, match="expected an Encoder.*Classifier"):
         plm.TASKS["tnews"].model(model)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        r'{"id": "\ud800", "sentence": "a"}',
+        r'{"id": NaN, "sentence": "a"}',
+        r'{"sentence": "\udc00"}',
+        "[" * 100_000,
+    ],
+)
+def test_what_no_file_can_hold(tmp_path, row):
+    put(tmp_path / "test.json", row + "\n")
+    with pytest.raises(DataError, match=r"test.json: line 1: "):
+        plm.TASKS["tnews"].examples(tmp_path, "test")
+
+
+@pytest.mark.parametrize("bad", [{"seed": -1}, {"learning_rate": float("inf")}])
+def test_settings_out_of_range(bad):
+    with pytest.raises(ConfigError):
+        plm.TASKS["tnews"].settings(**bad)

@@ -291,3 +291,17 @@ def test_python_tokenizer_needs_no_tensorflow():
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_no_texts(pair):
+    for cls in (Tokenizer, PythonTokenizer):
+        out = cls(VOCAB)([], [] if pair else None)
+        assert out["token_ids"].shape == (0, 3 if pair else 2)
+
+
+def test_pairs_of_unequal_number_in_graph():
+    texts = tf.TensorSpec([None], tf.string)
+    encode = tf.function(Tokenizer(VOCAB).__call__, input_signature=[texts, texts])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many texts"):
+        encode(tf.constant(["a", "b"]), tf.constant(["a"]))

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 import kerasplm as plm
-from kerasplm.checkpoint import Reader, write
+from kerasplm.checkpoint import Reader, heads_in, write
 from kerasplm.errors import CheckpointError, ConfigError, FamilyError
+from kerasplm.families import recognise
 from tests.golden import COMPACT
 from tests.models import FULL, change, read_all, rewrite
 
@@ -345,3 +346,51 @@ def test_warning_points_to_the_caller(folder):
     with pytest.warns(UserWarning, match="hidden_act=gelu_tanh") as caught:
         plm.load(folder)
     assert caught[0].filename == __file__
+
+
+def test_question_answering_is_no_classifier():
+    folder = COMPACT / "electra_zh"
+    names = Reader(folder / "electra_180g_small.ckpt").shapes
+    head = [f"task_specific/cmrc/{n}" for n in ("dense/kernel", "dense/bias")]
+    found = recognise([*names, *head], where="x")
+    assert "classifier" in heads_in(found)
+    found = recognise([*names, *head, "task_specific/cmrc/dense_1/bias"], where="x")
+    assert "classifier" not in heads_in(found)
+    assert set(head) <= set(found.other)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"kerasplm": null}',
+        '{"kerasplm": {"family": 5}}',
+        '{"hidden_act": ["gelu"]}',
+        '{"model_size": []}',
+        '{"model_size": "small", "model_hparam_overrides": {"hidden_size": "x"}}',
+        '{"hidden_act": "relu", "kerasplm": {"hidden_act": "gelu_tanh"}}',
+        "[" * 100_000,
+        '{"hidden_size": ' + "9" * 5000 + "}",
+    ],
+)
+def test_odd_json(folder, text):
+    (folder / "bert_config.json").write_text(text)
+    with pytest.raises(ConfigError):
+        plm.load(folder)
+    with pytest.raises(ConfigError):
+        plm.load_config(folder, family="bert")
+
+
+def test_skip_is_one_pattern_or_several(folder):
+    assert len(plm.load(folder, skip="pooler/.*").load_report.skipped) == 2
+    fails(ConfigError, "skip: not a regular expression", x=folder, skip="(")
+
+
+def test_hidden_files_are_not_the_users(folder):
+    for name in ("._bert_model.ckpt.index", "._bert_config.json", "._vocab.txt"):
+        (folder / name).write_bytes(b"Mac OS X")
+    plm.load(folder)
+    plm.load_tokenizer(folder)
+
+
+def test_width_that_the_weights_do_not_have(folder):
+    fails(CheckpointError, "no name in family 'bert'", x=folder, hidden_size=8)

@@ -22,6 +22,7 @@ from rich.progress import track
 import kerasplm as plm
 from examples.make_demo.corpus import generate_corpus
 from kerasplm import losses
+from kerasplm.encoder import INPUTS
 
 OUTPUT = Path(plm.__file__).parent / "demo" / "data" / "model"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -130,7 +131,8 @@ def main() -> None:
     optimizer = plm.adamw(1.5e-3, steps=args.steps, beta_2=0.98)
 
     def loss_of(batch: dict, training: bool) -> tuple:
-        out = model(batch, training=training)
+        inputs = {key: batch[key] for key in (*INPUTS[:3], "mlm_positions")}
+        out = model(inputs, training=training)
         mlm, pair = out["mlm_logits"], out["sentence_pair_logits"]
         loss = losses.masked_lm(mlm, batch["mlm_ids"], batch["mlm_weights"])
         return loss, losses.sentence_pair(pair, batch["pair_labels"]), mlm

@@ -136,6 +136,12 @@ def match(family: Family, variables: Iterable[str]) -> Match:
             other.append(variable)
         else:
             unknown.append(variable)
+    # A classifier that shares its scope is one of several layers of another head,
+    # such as ELECTRA's for question answering.
+    heads = [path for path in names if path.startswith("classifier/")]
+    scopes = {names[path].rsplit("/", 2)[0] + "/" for path in heads}
+    if any(name.startswith(tuple(scopes)) for name in other):
+        other = sorted([*other, *(names.pop(path) for path in heads)])
     present = {re.sub(r"\d+", "0", name) for name in names}
     absent = [
         template for template in family.required if not present & _examples(template)

@@ -170,23 +170,37 @@ def _json_rows(file: Path, keys: Sequence[str]) -> Iterator[tuple[int, dict[str,
                 f"{file}: line {number}: expected a JSON object, found broken JSON at "
                 f"column {error.colno} ({error.msg})"
             ) from error
+        except (RecursionError, ValueError) as error:
+            raise DataError(
+                f"{file}: line {number}: not usable JSON ({error})"
+            ) from error
         if not isinstance(row, dict):
             raise DataError(
                 f"{file}: line {number}: expected a JSON object, found "
                 f"{type(row).__name__}"
             )
         for key in text_keys:
-            if not isinstance(row.get(key), str):
+            if not isinstance(row.get(key), str) or not _is_text(row[key]):
                 raise DataError(
-                    f"{file}: line {number}: expected a string under {key!r}, found "
-                    f"{row.get(key)!r} among the keys {', '.join(row)}"
+                    f"{file}: line {number}: expected a text under {key!r}, found "
+                    f"{row.get(key)!a} among the keys {', '.join(row)}"
                 )
         out = dict(zip(("text", "pair"), (row[key] for key in text_keys), strict=False))
         label = row.get(label_key)
         out["label"] = None if label is None else str(label)
         if "id" in row:
             out["id"] = row["id"]
+            if not isinstance(row["id"], int) and not _is_text(row["id"]):
+                raise DataError(
+                    f"{file}: line {number}: expected a number or a text as id, found "
+                    f"{row['id']!a}"
+                )
         yield number, out
+
+
+def _is_text(x: Any) -> bool:
+    """Whether it is a string without halves of characters (JSON escapes allow them)."""
+    return isinstance(x, str) and not any("\ud800" <= c <= "\udfff" for c in x)
 
 
 def _tsv_rows(

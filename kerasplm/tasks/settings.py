@@ -1,6 +1,7 @@
 """The choices of one fine-tuning."""
 
 import dataclasses
+import math
 
 from kerasplm.errors import ConfigError
 
@@ -50,10 +51,12 @@ class Settings:
     def __post_init__(self) -> None:
         """Check the numbers."""
         for name in ("epochs", "batch_size", "learning_rate", "save_steps"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(
                     f"{name} must be positive. Received: {getattr(self, name)}"
                 )
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed must be in [0, 2**32). Received: {self.seed}")
         if self.max_length < 3:
             raise ConfigError(
                 f"max_length must be at least 3. Received: {self.max_length}"
