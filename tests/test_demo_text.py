@@ -186,7 +186,7 @@ def test_corpus_uses_all_opinion_words(documents):
 
 def test_sentiment_sizes_and_balance(splits):
     assert {name: len(rows) for name, rows in splits.items()} == {
-        "train": 1200,
+        "train": 3600,
         "dev": 300,
         "test": 300,
     }

@@ -118,7 +118,7 @@ def test_same_seed_same_weights_other_seed_others(done, place):
 
 def test_finished_run_is_not_trained_again(done, place):
     again = train(place, place / "out")
-    assert again.seconds < 5
+    assert again.seconds == done.seconds
     assert again.scores == done.scores
 
 
@@ -252,10 +252,11 @@ def test_model_counts_by_its_content(place, tmp_path):
 
 
 def test_vocabulary_must_fit_a_new_network(place, tmp_path):
-    shutil.copytree(place / "model", tmp_path / "model")
+    ignore = shutil.ignore_patterns("*.ckpt*")
+    shutil.copytree(place / "model", tmp_path / "model", ignore=ignore)
     with (tmp_path / "model" / "vocab.txt").open("a") as file:
         file.write("新\n")
     (tmp_path / "data").symlink_to(place / "data")
     with pytest.raises(ConfigError, match="tokens, the model"):
-        train(tmp_path, tmp_path / "run", from_scratch=True)
+        train(tmp_path, tmp_path / "run", from_scratch=True, family="bert")
     assert not (tmp_path / "run").exists()

@@ -29,7 +29,7 @@ from examples.make_demo.templates import (
 __all__ = ["generate_sentiment", "held_out_expressions", "main", "write_sentiment"]
 
 DOMAINS = ("hotel", "food", "phone", "book", "film", "clothes")
-SPLITS = {"train": 1200, "dev": 300, "test": 300}
+SPLITS = {"train": 3600, "dev": 300, "test": 300}
 MIN_CHARS, MAX_CHARS = 8, 60
 
 # How often an opinion word of the dev and test splits is a held-out one.

@@ -17,8 +17,8 @@ REVIEWS = Path(__file__).parent / "data" / "sentiment"
 SENTENCES = (
     "房间干净，服务员很热情，下次还来。",
     "手机用了两天就坏了，太让人失望。",
-    "虽然位置偏了点，但是味道真不错。",
-    "封面很漂亮，可是内容空洞，不值这个价。",
+    "虽然位置有点偏，但是味道非常好。",
+    "封面很漂亮，可是内容太空洞了。",
 )
 
 # What a server does: kerasplm is not imported.
@@ -49,10 +49,11 @@ def run(output: Path) -> None:
     console.rule("1. Load a TF1 checkpoint in one line")
     encoder = load(MODEL)
     console.print(f"encoder = kerasplm.load({str(MODEL)!r})")
-    console.print(encoder.load_report, f"\n{encoder.count_params():,} weights")
+    console.print(str(encoder.load_report), highlight=False)
+    console.print(f"{encoder.count_params():,} weights", highlight=False)
     console.rule("2. Fine-tune with model.fit")
     settings = TASKS["chnsenticorp"].settings(
-        epochs=6, batch_size=16, learning_rate=3e-4, max_length=64, save_steps=100
+        epochs=8, learning_rate=5e-4, max_length=64, dropout=0.1
     )
     result = finetuning.finetune(
         MODEL,
