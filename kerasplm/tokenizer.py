@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,12 +12,11 @@ import tensorflow_text as tf_text
 from kerasplm import symbols as sym
 from kerasplm.characters import Control
 from kerasplm.python_tokenizer import Padding
+from kerasplm.strings import as_strings
 from kerasplm.vocab import TokenizerBase
 
 # No text is that long, and added to a position in a batch it does not overflow.
 _NO_LIMIT = 1 << 31
-# A code point that is a letter like a lone surrogate, and dropped where that is.
-_SURROGATE_STAND_IN = "\U0010ffff"
 
 
 def _on_cpu(function: Callable[..., Any], signature: list[tf.TensorSpec]) -> Any:
@@ -157,9 +155,9 @@ class Tokenizer(TokenizerBase, tf.Module):
                 of texts and pairs are known to differ.
         """
         self._check_options(max_length, padding, pair is not None)
-        texts = [_as_tensor(text)]
+        texts = [as_strings(text)]
         if pair is not None:
-            texts.append(_as_tensor(pair))
+            texts.append(as_strings(pair))
             count, pairs = (tensor.shape[0] for tensor in texts)
             if count is not None and pairs is not None:
                 self._check_counts(count, pairs)
@@ -216,7 +214,7 @@ class Tokenizer(TokenizerBase, tf.Module):
         Returns:
             Ids, ragged (B, None) int32.
         """
-        return self._graph(_as_tensor(texts))
+        return self._graph(as_strings(texts))
 
     def _tokenize(self, text: tf.Tensor) -> tf.RaggedTensor:
         # The space ends every row, so that no word runs on into the next one.
@@ -327,30 +325,3 @@ def _truncate_pair(
         tf.RaggedTensor.from_tensor(rows[:, :budget].to_tensor(), lengths=keep)
         for rows, keep in ((first, keep_a), (second, keep_b))
     )
-
-
-def _as_tensor(texts: Any) -> tf.Tensor:
-    """Return a string tensor of rank 1."""
-    if not tf.is_tensor(texts):
-        many = not isinstance(texts, (str, bytes))
-        texts = tf.constant(
-            [_storable(text) for text in (texts if many else [texts])], tf.string
-        )
-    if texts.dtype != tf.string or texts.shape.rank not in (0, 1):
-        raise ValueError(
-            "text must be a string or a batch of strings, of shape () or (B,). "
-            f"Received: a tensor of dtype {texts.dtype.name}, shape {texts.shape}"
-        )
-    return tf.reshape(texts, [-1])
-
-
-def _storable(text: Any) -> bytes:
-    """Return UTF-8, which has no lone surrogates."""
-    if isinstance(text, bytes):
-        return text
-    if not isinstance(text, str):
-        raise ValueError(f"text must be str or a list of str. Received: {text!r}")
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return re.sub("[\ud800-\udfff]", _SURROGATE_STAND_IN, text).encode()
