@@ -5,6 +5,7 @@ pre-trained by `examples/make_demo` on Chinese text that it generates;
 `data/sentiment/` is a set of generated reviews in the format of ChnSentiCorp.
 """
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -52,19 +53,20 @@ def run(output: Path) -> None:
     console.print(str(encoder.load_report), highlight=False)
     console.print(f"{encoder.count_params():,} weights", highlight=False)
     console.rule("2. Fine-tune with model.fit")
-    settings = TASKS["chnsenticorp"].settings(
-        epochs=8, learning_rate=5e-4, max_length=64, dropout=0.1
+    task = dataclasses.replace(
+        TASKS["chnsenticorp"], name="reviews", source="examples/make_demo/sentiment.py"
     )
+    settings = task.settings(epochs=8, learning_rate=5e-4, max_length=64, dropout=0.1)
     result = finetuning.finetune(
         MODEL,
-        "chnsenticorp",
+        task,
         REVIEWS,
         output,
         settings=settings,
         verbose=2,
     )
     console.rule("3. Results")
-    finetuning.print_result(result, "chnsenticorp")
+    finetuning.print_result(result, task.name)
     console.rule("4. Ask the exported model, in a process without kerasplm")
     folder = output / "saved_model"
     answer = subprocess.run(
