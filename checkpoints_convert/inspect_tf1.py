@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from checkpoints_convert.command import run_command
-from kerasplm.checkpoint import Reader
 from kerasplm.sources import open_source
 from kerasplm.zoo import Part, json_files, load, recognise_source
 
@@ -22,7 +21,7 @@ def main(
 ) -> None:
     """Print family, configuration, and the table of variables."""
     with open_source(source) as files:
-        reader = Reader(files.checkpoint)
+        reader = files.weights()
         found = recognise_source(files, reader, json_files(files), family, part)
         rows = [
             (theirs, str(list(reader.shapes[theirs])), ours)

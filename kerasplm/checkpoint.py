@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -16,6 +16,16 @@ from kerasplm.files import temporary_folder
 from kerasplm.load_report import LoadReport
 
 _DATA = ".data-00000-of-00001"
+
+
+class Weights(Protocol):
+    """What any reader offers: shapes and tensors under TF1 names."""
+
+    prefix: Path
+    shapes: dict[str, tuple[int, ...]]
+
+    def read(self, name: str) -> Any:
+        """Return one tensor."""
 
 
 class Reader:
@@ -156,7 +166,7 @@ def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def load_weights(
-    model: keras.Model, found: Match, reader: Reader, skip: Sequence[str] = ()
+    model: keras.Model, found: Match, reader: Weights, skip: Sequence[str] = ()
 ) -> LoadReport:
     """Fill the model from a checkpoint, tensor by tensor.
 
@@ -243,7 +253,7 @@ def heads_in(found: Match) -> tuple[str, ...]:
 
 
 def _shape_problem(
-    path: str, weight: keras.Variable, found: Match, reader: Reader
+    path: str, weight: keras.Variable, found: Match, reader: Weights
 ) -> list[str]:
     shape = reader.shapes[found.names[path]]
     if found.family.theirs(path)[1]:

@@ -267,7 +267,8 @@ def _digest(model: str | Path) -> str:
     with open_source(model) as source:
         files = [*source.configs(), source.vocab()]
         if source.prefix is not None:
-            files.append(source.prefix.with_name(f"{source.prefix.name}.index"))
+            index = source.prefix.with_name(f"{source.prefix.name}.index")
+            files.append(source.prefix if source.is_hugging_face else index)
         found = [file.read_bytes() for file in files if file is not None]
     return hashlib.sha256(b"".join(found)).hexdigest()
 

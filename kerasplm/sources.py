@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kerasplm.archive import SUFFIXES, is_archive, unpack
+from kerasplm.checkpoint import Reader, Weights
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Hints
+from kerasplm.huggingface import WEIGHTS, SafetensorsReader
 
 _CONFIG = re.compile(
     r"(?!tokenizer|generation|special)(.*config.*|(disc|gen).*tor)\.json"
@@ -26,7 +28,8 @@ class Source:
 
     Args:
         folder: The folder that holds them.
-        prefix: The checkpoint without ".index"; None if the folder has none.
+        prefix: The checkpoint without ".index", or a `.safetensors` file; None if
+            the folder has neither.
         name: What the user gave, for messages.
     """
 
@@ -43,10 +46,26 @@ class Source:
         """
         if self.prefix is None:
             raise CheckpointError(
-                f"{self.name}: no checkpoint here. Expected a file *.index (TF1), "
-                f"found {_listing(self.folder)}"
+                f"{self.name}: no checkpoint here. Expected a file *.index (TF1) or "
+                f"{WEIGHTS} (Hugging Face), found {_listing(self.folder)}"
             )
         return self.prefix
+
+    @property
+    def is_hugging_face(self) -> bool:
+        """Whether the weights are in Hugging Face's format."""
+        return self.prefix is not None and self.prefix.suffix == ".safetensors"
+
+    def weights(self) -> Weights:
+        """Open the weights, in whatever format they are.
+
+        Raises:
+            CheckpointError: There are none, or they are damaged.
+        """
+        if not self.is_hugging_face:
+            return Reader(self.checkpoint)
+        kinds = [read_json(file).get("model_type") for file in self.configs()]
+        return SafetensorsReader(self.checkpoint, str((kinds or ["bert"])[0]))
 
     def configs(self) -> list[Path]:
         """Return the JSON files whose names are those of a configuration."""
@@ -89,9 +108,9 @@ def open_source(x: str | Path) -> Iterator[Source]:
     """Find the model files in a folder, beside a checkpoint prefix or in an archive.
 
     Args:
-        x: Folder, checkpoint prefix (with or without ".index"), or .zip, .tar.gz,
-            .tgz, .tar file. An archive is unpacked to a temporary folder, which is
-            gone when the context ends.
+        x: Folder, checkpoint prefix (with or without ".index"), .safetensors file,
+            or .zip, .tar.gz, .tgz, .tar file. An archive is unpacked to a temporary
+            folder, which is gone when the context ends.
 
     Raises:
         CheckpointError: There is nothing at that place, or several checkpoints.
@@ -104,6 +123,8 @@ def open_source(x: str | Path) -> Iterator[Source]:
             yield _in_folder(Path(folder), str(x))
     elif path.is_dir():
         yield _in_folder(path, str(x))
+    elif path.is_file() and path.suffix == ".safetensors":
+        yield Source(path.parent, path, str(x))
     else:
         prefix = path.with_name(
             re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path.name)
@@ -123,7 +144,9 @@ def _in_folder(folder: Path, name: str) -> Source:
     """
     indexes = _files(folder, "*.index") or _files(folder, "**/*.index")
     if not indexes:
-        return Source(_nested(folder), None, name)
+        place = _nested(folder)
+        file = place / WEIGHTS
+        return Source(place, file if file.is_file() else None, name)
     steps = [_STEP.fullmatch(file.stem) for file in indexes]
     if len(indexes) > 1 and all(steps):
         # Checkpoints of one training: the last step.

@@ -186,9 +186,11 @@ class Tokenizer(TokenizerBase, tf.Module):
             first = first[:, : limit - 2]
             ids = tf.concat([cls, first, sep], 1)
         else:
-            tf.debugging.assert_equal(
+            equal = tf.debugging.assert_equal(
                 batch, tf.shape(pair)[0], "as many texts as second texts are needed"
             )
+            with tf.control_dependencies([equal]):
+                pair = tf.identity(pair)
             first, second = _truncate_pair(first, self._graph(pair), limit - 3)
             ids = tf.concat([cls, first, sep, second, sep], 1)
         # A batch of no texts has a width too: models look at the first token.

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from kerasplm.checkpoint import Reader
 from kerasplm.errors import PLMError, VocabError
 from kerasplm.families import BERT, Family, family_named
 from kerasplm.files import write_text
@@ -105,7 +104,7 @@ def _family_of(
 ) -> tuple[Family, int | None]:
     """Return the checkpoint's family and the rows of its word table."""
     try:
-        reader = Reader(source.checkpoint)
+        reader = source.weights()
         found = recognise_source(source, reader, json_files(source), family, None)
     except PLMError:
         # A vocabulary is useful beside weights that are missing or unknown.

@@ -17,6 +17,7 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Match, family_named, recognise
 from kerasplm.heads import HEADS, Classifier, PretrainedModel
+from kerasplm.huggingface import from_config_json
 from kerasplm.layers import initialize_with
 from kerasplm.load_report import LoadReport
 from kerasplm.published import (
@@ -50,7 +51,8 @@ def load(
     not stands in the model's `load_report`.
 
     Args:
-        x: Folder, checkpoint prefix, or archive (.zip, .tar.gz, .tgz, .tar).
+        x: Folder, checkpoint prefix, archive (.zip, .tar.gz, .tgz, .tar), or folder of
+            Hugging Face with `model.safetensors`.
         heads: None returns the bare encoder; "pretraining" adds every pre-training
             head that the checkpoint holds; "classification" gives a classifier as
             the originals' run_classifier trained it.
@@ -77,10 +79,12 @@ def load(
         >>> model = load("albert_tiny.zip", heads="pretraining")  # doctest: +SKIP
     """
     with open_source(x) as source:
-        reader = checkpoint.Reader(source.checkpoint)
+        reader = source.weights()
         data = json_files(source, config)
         found = recognise_source(source, reader, data, family, part)
-        settings, assumed = _configure(source.name, found, reader, data, fields)
+        # A folder of Hugging Face holds one network and its own configuration.
+        mine = data if source.is_hugging_face else _candidates(data, found)
+        settings, assumed = _configure(source.name, found, reader, mine, fields)
         # Weights that are skipped need true initial values.
         fast = contextlib.nullcontext() if skip else initialize_with(checkpoint.empty)
         with fast:
@@ -94,12 +98,15 @@ def load(
 def json_files(source: Source, config: str | Path | None = None) -> JsonFiles:
     """Read the configurations beside a checkpoint, or the one that was named."""
     files = source.configs() if config is None else [Path(config)]
-    return {file: expand_hparams(read_json(file)) for file in files}
+    data = {file: expand_hparams(read_json(file)) for file in files}
+    if source.is_hugging_face:
+        return {file: from_config_json(d, str(file)) for file, d in data.items()}
+    return data
 
 
 def recognise_source(
     source: Source,
-    reader: checkpoint.Reader,
+    reader: checkpoint.Weights,
     data: JsonFiles,
     family: str | None,
     part: Part | None,
@@ -144,13 +151,13 @@ _SIZES = re.compile("embedding_size|hidden_size|intermediate_size|num_.*")
 def _configure(
     name: str,
     found: Match,
-    reader: checkpoint.Reader,
+    reader: checkpoint.Weights,
     data: JsonFiles,
     fields: dict[str, Any],
 ) -> tuple[Config, tuple[str, ...]]:
     """Return the configuration that fits the weights, and what was assumed."""
     candidates: list[tuple[str, dict[str, Any] | None]] = [
-        (str(file), values) for file, values in _candidates(data, found).items()
+        (str(file), values) for file, values in data.items()
     ]
     results, problems = [], []
     for where, values in candidates or [(name, None)]:
@@ -180,7 +187,7 @@ def _build(
     found: Match,
     config: Config,
     heads: Heads | None,
-    reader: checkpoint.Reader,
+    reader: checkpoint.Weights,
     data: JsonFiles,
 ) -> keras.Model:
     encoder = Encoder(config)
@@ -209,7 +216,7 @@ def _build_classifier(
     name: str,
     found: Match,
     encoder: Encoder,
-    reader: checkpoint.Reader,
+    reader: checkpoint.Weights,
     data: JsonFiles,
 ) -> Classifier:
     if len(found.tasks) > 1:
@@ -241,7 +248,7 @@ def heads_in(
         part: As for `load`.
     """
     with open_source(x) as source:
-        reader = checkpoint.Reader(source.checkpoint)
+        reader = source.weights()
         found = recognise_source(source, reader, json_files(source), family, part)
         return checkpoint.heads_in(found)
 
@@ -277,7 +284,7 @@ def load_checkpoint(
         >>> load_checkpoint(encoder, "x.ckpt", skip=("pooler/.*",))  # doctest: +SKIP
     """
     with open_source(x) as source:
-        reader = checkpoint.Reader(source.checkpoint)
+        reader = source.weights()
         data = json_files(source)
         found = recognise_source(source, reader, data, family, part)
         return checkpoint.load_weights(model, found, reader, skip)
