@@ -36,6 +36,7 @@ _LAZY = {
     "load_config": "kerasplm.zoo",
     "load_tokenizer": "kerasplm.tokenizing",
     "save_checkpoint": "kerasplm.saving",
+    "save_huggingface": "kerasplm.huggingface_out",
 }
 __all__ = [
     "AdamW",

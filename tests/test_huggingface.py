@@ -3,14 +3,18 @@
 import json
 import shutil
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 import kerasplm as plm
-from kerasplm.errors import CheckpointError, ConfigError
-from tests.golden import HERE, HIDDEN, LOGITS
+from kerasplm.errors import CheckpointError, ConfigError, FamilyError
+from kerasplm.huggingface import tf1_name
+from kerasplm.huggingface_out import hf_name
+from tests.golden import COMPACT, HERE, HIDDEN, LOGITS
 
 CASES = {
     "bert": ("pretraining", "bert"),
@@ -73,6 +77,74 @@ def test_same_numbers(name, tmp_path):
     again = plm.load(tmp_path, heads=heads, part=part)
     for mine, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_written_as_transformers_writes(name, tmp_path):
+    """The same tensors under the same names, and the same configuration."""
+    model = load(name)
+    plm.save_huggingface(model, tmp_path)
+    theirs = load_file(folder_of(name) / "model.safetensors")
+    ours = load_file(tmp_path / "model.safetensors")
+    if name == "bert_bare":  # they leave out the prefix of a bare model
+        theirs = {f"bert.{key}": value for key, value in theirs.items()}
+    assert set(ours) == set(theirs)
+    for key, value in theirs.items():
+        np.testing.assert_array_equal(ours[key], value)
+    said = json.loads((folder_of(name) / "config.json").read_text())
+    data = json.loads((tmp_path / "config.json").read_text())
+    for key in set(data) & set(said) - {"id2label", "label2id"}:
+        assert data[key] == said[key], key
+    assert {"model_type", "hidden_act", "architectures"} <= set(data) & set(said)
+
+
+@pytest.mark.parametrize("kind", ["bert", "albert", "electra"])
+def test_every_name_goes_there_and_back(kind):
+    fields = {"i": 3, "g": 1, "j": 2, "qkv": "key", "w": "kernel", "n": "beta"}
+    for template in plm.FAMILIES[kind].weights:
+        name = plm.FAMILIES[kind].theirs(template.format(**fields, task="t"))[0]
+        if not name.startswith("task_specific"):
+            assert tf1_name(hf_name(name, kind))[0] == name
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("nezha", "family 'nezha' is not in transformers"),
+        ("albert_zh", "family 'albert_brightmart' is not in transformers"),
+        ("zhuiyi_roberta_tiny", "family 'zhuiyi' is not in transformers"),
+    ],
+)
+def test_models_that_transformers_does_not_have(case, words, tmp_path):
+    with pytest.raises(FamilyError, match=words):
+        plm.save_huggingface(plm.load(COMPACT / case), tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_facts_that_transformers_does_not_have(tiny_config, tmp_path):
+    for field in ({"ln_type": "pre"}, {"attention": "unilm"}, {"pooler": "linear"}):
+        with pytest.raises(ConfigError, match=f"no {next(iter(field))}="):
+            plm.save_huggingface(plm.Encoder(tiny_config.replace(**field)), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_with_vocabulary_and_by_command(folder, tmp_path):
+    command = [sys.executable, "-m", "checkpoints_convert.export_huggingface"]
+    subprocess.run([*command, folder, tmp_path / "out"], check=True, cwd=HERE.parent)
+    names = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert names == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer_config.json",
+        "vocab.txt",
+    ]
+    again = plm.load(tmp_path / "out", heads="pretraining")
+    model = plm.load(folder, heads="pretraining")
+    for mine, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert (
+        plm.load_tokenizer(tmp_path / "out").vocab == plm.load_tokenizer(folder).vocab
+    )
 
 
 def changed(tmp_path, tensors=None, **config):

@@ -1,0 +1,179 @@
+"""Write a model as a Hugging Face folder, which `transformers` loads."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasplm import checkpoint
+from kerasplm.config import Config
+from kerasplm.errors import ConfigError, FamilyError
+from kerasplm.families import family_named
+from kerasplm.files import temporary_folder, write_text
+from kerasplm.huggingface import WEIGHTS, tf1_name
+from kerasplm.tokenizing import save_tokenizer
+
+# From TF1 names to those of Hugging Face; `tf1_name` is the way back.
+_GROUP = r"encoder/transformer/group_(\d+)/inner_group_(\d+)/"
+_LAYER = r"encoder.albert_layer_groups.\1.albert_layers.\2."
+_PLACES = (
+    (r"/layer_(\d+)/", r"/layer.\1/"),
+    (_GROUP + r"attention_1/self/", _LAYER + "attention."),
+    (_GROUP + r"attention_1/output/dense", _LAYER + "attention.dense"),
+    (_GROUP + r"LayerNorm_1", _LAYER + "full_layer_layer_norm"),
+    (_GROUP + r"LayerNorm", _LAYER + "attention.LayerNorm"),
+    (_GROUP + r"ffn_1/intermediate/output/dense", _LAYER + "ffn_output"),
+    (_GROUP + r"ffn_1/intermediate/dense", _LAYER + "ffn"),
+    (r"^generator/", "electra/"),
+    (r"^generator_predictions/output_bias$", "generator_lm_head/bias"),
+    (r"^(discriminator_predictions)/dense_1/", r"\1/dense_prediction/"),
+    (r"^output_weights$", "classifier/weight"),
+    (r"^output_bias$", "classifier/bias"),
+    (r"^(cls/\w+)/output_weights$", r"\1/weight"),
+    (r"^(cls/\w+)/output_bias$", r"\1/bias"),
+    (r"/(kernel|gamma)$", "/weight"),
+    (r"/beta$", "/bias"),
+    (r"_embeddings$", "_embeddings/weight"),
+)
+_ALBERT = (
+    (r"^bert/pooler/dense/", "albert/pooler/"),
+    (r"^bert/", "albert/"),
+    (r"^cls/predictions/transform/", "predictions/"),
+    (r"^cls/predictions/", "predictions/"),
+    (r"^cls/seq_relationship/", "sop_classifier/classifier/"),
+)
+_ACTIVATIONS = {"gelu_erf": "gelu", "gelu_tanh": "gelu_new", "swish": "silu"}
+# Family: model_type, and the class for its heads, the fullest first.
+_CLASSES: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
+    "bert": (
+        "bert",
+        {
+            ("mlm", "sentence_pair"): "BertForPreTraining",
+            ("mlm",): "BertForMaskedLM",
+            ("classifier",): "BertForSequenceClassification",
+            (): "BertModel",
+        },
+    ),
+    "albert": (
+        "albert",
+        {
+            ("mlm", "sentence_pair"): "AlbertForPreTraining",
+            ("mlm",): "AlbertForMaskedLM",
+            ("classifier",): "AlbertForSequenceClassification",
+            (): "AlbertModel",
+        },
+    ),
+    "electra": ("electra", {("rtd",): "ElectraForPreTraining", (): "ElectraModel"}),
+    "electra_generator_untied": (
+        "electra",
+        {("mlm",): "ElectraForMaskedLM", (): "ElectraModel"},
+    ),
+}
+_CLASSES["wobert"] = _CLASSES["bert"]
+_CLASSES["electra_generator"] = _CLASSES["electra_generator_untied"]
+# What their code computes; anything else would load and give other numbers.
+_FIXED = {
+    "ln_type": "post",
+    "ffn_groups": 1,
+    "attention_key_size": None,
+    "position": "absolute",
+    "attention": "bidirectional",
+    "embedding_projection": "after_norm",
+}
+_SAME = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "initializer_range",
+    "layer_norm_eps",
+)
+
+
+def hf_name(name: str, model_type: str) -> str:
+    """Return the Hugging Face name of a TF1 variable."""
+    for pattern, new in (*_PLACES, *(_ALBERT if model_type == "albert" else ())):
+        name = re.sub(pattern, new, name)
+    return name.replace("/", ".")
+
+
+def save_huggingface(
+    model: keras.Model, folder: str | Path, *, tokenizer: Any = None
+) -> None:
+    """Write `model.safetensors` and `config.json` as `transformers` reads them.
+
+    Args:
+        model: From `load`, of family bert, wobert, albert or electra.
+        folder: Where to write.
+        tokenizer: If given, `vocab.txt` and `tokenizer_config.json` are written too.
+
+    Raises:
+        FamilyError: The model is of a family that `transformers` does not have.
+        ConfigError: Its code would compute other numbers.
+
+    Example:
+        >>> save_huggingface(plm.load("roberta_zh"), "out")  # doctest: +SKIP
+    """
+    from safetensors.numpy import save_file
+
+    parts = checkpoint.components(model)
+    encoder = parts["encoder"]
+    owner = model if hasattr(model, "load_report") else encoder
+    name = owner.load_report.family if hasattr(owner, "load_report") else "bert"
+    if name not in _CLASSES:
+        raise FamilyError(
+            f"family {name!r} is not in transformers; {', '.join(_CLASSES)} are"
+        )
+    kind, classes = _CLASSES[name]
+    heads = tuple(dict.fromkeys(part.split("/")[0] for part in parts))[1:]
+    if heads not in classes:
+        raise FamilyError(f"transformers has no {kind} with the heads {heads}")
+    config = _config(encoder.config, kind)
+    config["architectures"] = [classes[heads]]
+    if hasattr(model, "labels"):
+        config["id2label"] = dict(enumerate(model.labels))
+        config["label2id"] = {label: n for n, label in enumerate(model.labels)}
+    tensors = {}
+    for theirs, value in checkpoint.collect([model], [family_named(name)]).items():
+        array = np.asarray(value)
+        new = hf_name(theirs, kind)
+        tensors[new] = np.ascontiguousarray(array.T if tf1_name(new)[1] else array)
+    path = Path(folder).expanduser()
+    path.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(path) as work:
+        save_file(tensors, work / WEIGHTS, metadata={"format": "pt"})
+        os.replace(work / WEIGHTS, path / WEIGHTS)
+    write_text(path / "config.json", json.dumps(config, indent=2) + "\n")
+    if tokenizer is not None:
+        save_tokenizer(tokenizer, path)
+
+
+def _config(config: Config, kind: str) -> dict[str, Any]:
+    pooler = "none" if kind == "electra" else "tanh"
+    fixed = _FIXED | ({} if config.pooler == "none" else {"pooler": pooler})
+    if kind == "bert":
+        fixed["embedding_size"] = None
+    wrong = [key for key, value in fixed.items() if getattr(config, key) != value]
+    if wrong:
+        raise ConfigError(
+            f"{kind} of transformers has no "
+            + ", ".join(f"{key}={getattr(config, key)!r}" for key in wrong)
+        )
+    data: dict[str, Any] = {key: getattr(config, key) for key in _SAME}
+    data["hidden_act"] = _ACTIVATIONS.get(config.hidden_act, config.hidden_act)
+    if kind != "bert":
+        data["embedding_size"] = config.word_size
+    if kind == "albert":
+        data["num_hidden_groups"] = config.num_hidden_groups
+        data["inner_group_num"] = config.inner_group_num
+        data["classifier_dropout_prob"] = 0.1
+    return {"model_type": kind, **data}
