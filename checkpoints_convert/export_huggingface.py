@@ -9,8 +9,9 @@ import typer
 
 from checkpoints_convert.command import run_command
 from kerasplm import load, load_tokenizer, save_huggingface
+from kerasplm.inspection import heads_in
 from kerasplm.sources import open_source
-from kerasplm.zoo import Heads, Part, heads_in
+from kerasplm.zoo import Heads, Part
 
 
 def main(

@@ -18,9 +18,9 @@ from checkpoints_convert.command import run_command
 from kerasplm import load, load_tokenizer, save_checkpoint
 from kerasplm.errors import FamilyError
 from kerasplm.families import family_named
+from kerasplm.inspection import heads_in
 from kerasplm.sources import open_source
 from kerasplm.tokenizing import save_tokenizer
-from kerasplm.zoo import heads_in
 
 
 def load_all(source: str, family: str | None) -> list[keras.Model]:

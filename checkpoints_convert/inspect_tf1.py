@@ -1,6 +1,8 @@
 """Show what a checkpoint holds and where each variable goes.
 
 python -m checkpoints_convert.inspect_tf1 SOURCE
+
+Of a TF1 checkpoint the `.index` file is enough.
 """
 
 from typing import Annotated
@@ -8,8 +10,9 @@ from typing import Annotated
 import typer
 
 from checkpoints_convert.command import run_command
-from kerasplm.sources import open_source
-from kerasplm.zoo import Part, json_files, load, recognise_source
+from kerasplm.checkpoint import heads_in
+from kerasplm.inspection import inspect
+from kerasplm.zoo import Part
 
 
 def main(
@@ -20,23 +23,23 @@ def main(
     part: Annotated[Part | None, typer.Option(help="Network of an ELECTRA.")] = None,
 ) -> None:
     """Print family, configuration, and the table of variables."""
-    with open_source(source) as files:
-        reader = files.weights()
-        found = recognise_source(files, reader, json_files(files), family, part)
-        rows = [
-            (theirs, str(list(reader.shapes[theirs])), ours)
-            for ours, theirs in sorted(found.names.items(), key=lambda row: row[1])
-        ]
-        rows += [(n, str(list(reader.shapes[n])), "not read") for n in found.other]
-        typer.echo(f"{found.family.name}: {found.family.title}")
-        for theirs, shape, ours in rows:  # whole names, one a line, to search in
-            typer.echo(f"{theirs:68} {shape:14} {ours}")
-        if found.slots:
-            typer.echo(f"and {len(found.slots)} optimizer slots and counters")
-    model = load(source, family=family, part=part)
-    for name, value in model.config.to_dict().items():
+    found = inspect(source, family=family, part=part)
+    names, shapes = found.match.names, found.shapes
+    rows = [(theirs, ours) for ours, theirs in sorted(names.items(), key=_second)]
+    rows += [(name, "not read") for name in found.match.other]
+    typer.echo(f"{found.match.family.name}: {found.match.family.title}")
+    for theirs, ours in rows:  # whole names, one a line, to search in
+        typer.echo(f"{theirs:68} {list(shapes[theirs])!s:14} {ours}")
+    if found.match.slots:
+        typer.echo(f"and {len(found.match.slots)} optimizer slots and counters")
+    for name, value in found.config.to_dict().items():
         typer.echo(f"{name:30} {value}")
-    typer.echo(str(model.load_report))
+    typer.echo(f"{'heads':30} {', '.join(heads_in(found.match)) or 'none'}")
+    typer.echo(f"{'not in it':30} {', '.join(found.match.lacks) or 'nothing'}")
+
+
+def _second(row: tuple[str, str]) -> str:
+    return row[1]
 
 
 if __name__ == "__main__":

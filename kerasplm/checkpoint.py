@@ -33,12 +33,13 @@ class Reader:
 
     Args:
         prefix: Path of the checkpoint without ".index".
+        index_only: Do not ask for the weights; names and shapes are all there is.
 
     Raises:
         CheckpointError: Files are missing, empty or no checkpoint.
     """
 
-    def __init__(self, prefix: Path) -> None:
+    def __init__(self, prefix: Path, index_only: bool = False) -> None:
         import tensorflow as tf
 
         self.prefix = prefix
@@ -53,12 +54,12 @@ class Reader:
             for file in sorted(prefix.parent.glob(glob.escape(prefix.name) + ".data-*"))
             if re.fullmatch(r".*\.data-\d+-of-\d+", file.name)
         ]
-        if not shards:
+        if not shards and not index_only:
             raise CheckpointError(
                 f"{prefix}.data-*: no such file, though {index.name} is there. "
                 "Expected the weights beside the index"
             )
-        count = int(shards[0].name.rsplit("-", 1)[1])
+        count = int(shards[0].name.rsplit("-", 1)[1]) if shards else 0
         if len(shards) != count:
             raise CheckpointError(
                 f"{prefix}.data-*: expected {count} files, found {len(shards)}"

@@ -136,9 +136,9 @@ def export(
     A checkpoint with a classifier gives labels and probabilities, any other one the
     vectors of its encoder.
     """
-    from kerasplm import exporting, tokenizing, zoo
+    from kerasplm import exporting, inspection, tokenizing, zoo
 
-    classifier = "classifier" in zoo.heads_in(model, family=family)
+    classifier = "classifier" in inspection.heads_in(model, family=family)
     heads: zoo.Heads | None = "classification" if classifier else None
     network = zoo.load(model, heads=heads, family=family)
     tokenizer = tokenizing.load_tokenizer(model, family=family)

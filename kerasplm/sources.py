@@ -56,14 +56,17 @@ class Source:
         """Whether the weights are in Hugging Face's format."""
         return self.prefix is not None and self.prefix.suffix == ".safetensors"
 
-    def weights(self) -> Weights:
+    def weights(self, index_only: bool = False) -> Weights:
         """Open the weights, in whatever format they are.
+
+        Args:
+            index_only: Whether names and shapes will do.
 
         Raises:
             CheckpointError: There are none, or they are damaged.
         """
         if not self.is_hugging_face:
-            return Reader(self.checkpoint)
+            return Reader(self.checkpoint, index_only)
         kinds = [read_json(file).get("model_type") for file in self.configs()]
         return SafetensorsReader(self.checkpoint, str((kinds or ["bert"])[0]))
 

@@ -82,9 +82,7 @@ def load(
         reader = source.weights()
         data = json_files(source, config)
         found = recognise_source(source, reader, data, family, part)
-        # A folder of Hugging Face holds one network and its own configuration.
-        mine = data if source.is_hugging_face else _candidates(data, found)
-        settings, assumed = _configure(source.name, found, reader, mine, fields)
+        settings, assumed = configure(source, found, reader, data, fields)
         # Weights that are skipped need true initial values.
         fast = contextlib.nullcontext() if skip else initialize_with(checkpoint.empty)
         with fast:
@@ -148,16 +146,19 @@ def _candidates(data: JsonFiles, found: Match) -> JsonFiles:
 _SIZES = re.compile("embedding_size|hidden_size|intermediate_size|num_.*")
 
 
-def _configure(
-    name: str,
+def configure(
+    source: Source,
     found: Match,
     reader: checkpoint.Weights,
     data: JsonFiles,
     fields: dict[str, Any],
 ) -> tuple[Config, tuple[str, ...]]:
     """Return the configuration that fits the weights, and what was assumed."""
+    name = source.name
+    # A folder of Hugging Face holds one network and its own configuration.
+    mine = data if source.is_hugging_face else _candidates(data, found)
     candidates: list[tuple[str, dict[str, Any] | None]] = [
-        (str(file), values) for file, values in data.items()
+        (str(file), values) for file, values in mine.items()
     ]
     results, problems = [], []
     for where, values in candidates or [(name, None)]:
@@ -235,22 +236,6 @@ def _build_classifier(
     if found.tasks:
         options["task"] = found.tasks[0]
     return Classifier(encoder, **options)
-
-
-def heads_in(
-    x: str | Path, *, family: str | None = None, part: Part | None = None
-) -> tuple[str, ...]:
-    """Return the heads that a checkpoint holds, without building the model.
-
-    Args:
-        x: As for `load`.
-        family: As for `load`.
-        part: As for `load`.
-    """
-    with open_source(x) as source:
-        reader = source.weights()
-        found = recognise_source(source, reader, json_files(source), family, part)
-        return checkpoint.heads_in(found)
 
 
 def load_checkpoint(

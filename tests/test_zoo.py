@@ -12,6 +12,7 @@ import kerasplm as plm
 from kerasplm.checkpoint import Reader, heads_in, write
 from kerasplm.errors import CheckpointError, ConfigError, FamilyError
 from kerasplm.families import recognise
+from kerasplm.inspection import inspect
 from tests.golden import COMPACT
 from tests.models import FULL, change, read_all, rewrite
 
@@ -394,3 +395,15 @@ def test_hidden_files_are_not_the_users(folder):
 
 def test_width_that_the_weights_do_not_have(folder):
     fails(CheckpointError, "no name in family 'bert'", x=folder, hidden_size=8)
+
+
+def test_inspect_needs_no_weights(folder):
+    full = inspect(folder)
+    (folder / "bert_model.ckpt.data-00000-of-00001").unlink()
+    assert inspect(folder) == full
+    assert full.match.family.name == "bert"
+    assert full.config == plm.load_config(folder, family="bert")
+    assert full.shapes["bert/pooler/dense/bias"] == (16,)
+    fails(
+        CheckpointError, "no such file, though bert_model.ckpt.index is there", x=folder
+    )
