@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
+from kerasplm import load_tokenizer
 from kerasplm.errors import PLMError, describe
+from kerasplm.sources import open_source
 
 
 def run_command(function: Callable[..., None]) -> None:
@@ -17,3 +20,11 @@ def run_command(function: Callable[..., None]) -> None:
     except (PLMError, OSError) as error:
         typer.echo(f"error: {describe(error)}", err=True)
         sys.exit(2)
+
+
+def tokenizer_of(source: str, family: str | None) -> Any:
+    """Return the tokenizer beside a checkpoint; None where there is no vocabulary."""
+    with open_source(source) as files:
+        if files.vocab() is None:
+            return None
+    return load_tokenizer(source, in_graph=False, family=family)

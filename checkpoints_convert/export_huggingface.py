@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from checkpoints_convert.command import run_command
-from kerasplm import load, load_tokenizer, save_huggingface
+from checkpoints_convert.command import run_command, tokenizer_of
+from kerasplm import load, save_huggingface
 from kerasplm.inspection import heads_in
-from kerasplm.sources import open_source
 from kerasplm.zoo import Heads, Part
 
 
@@ -28,12 +27,7 @@ def main(
     if "classifier" in held:
         heads = "classification"
     model = load(source, heads=heads, family=family, part=part)
-    with open_source(source) as files:
-        has_vocabulary = files.vocab() is not None
-    tokenizer = None
-    if has_vocabulary:
-        tokenizer = load_tokenizer(source, in_graph=False, family=family)
-    save_huggingface(model, output, tokenizer=tokenizer)
+    save_huggingface(model, output, tokenizer=tokenizer_of(source, family))
     typer.echo(
         f"{output}: {model.load_report.family}, {model.count_params():,} weights"
     )

@@ -14,12 +14,11 @@ from typing import Annotated
 import keras
 import typer
 
-from checkpoints_convert.command import run_command
-from kerasplm import load, load_tokenizer, save_checkpoint
+from checkpoints_convert.command import run_command, tokenizer_of
+from kerasplm import load, save_checkpoint
 from kerasplm.errors import FamilyError
 from kerasplm.families import family_named
 from kerasplm.inspection import heads_in
-from kerasplm.sources import open_source
 from kerasplm.tokenizing import save_tokenizer
 
 
@@ -48,10 +47,8 @@ def main(
     """Write a clean TF1 checkpoint with configuration and vocabulary."""
     models = load_all(source, family)
     save_checkpoint(models, output)
-    with open_source(source) as files:
-        has_vocabulary = files.vocab() is not None
-    if has_vocabulary:
-        tokenizer = load_tokenizer(source, in_graph=False, family=family)
+    tokenizer = tokenizer_of(source, family)
+    if tokenizer is not None:
         save_tokenizer(tokenizer, Path(output).parent)
     reports = [model.load_report for model in models]
     written = {name for report in reports for name in report.loaded.values()}

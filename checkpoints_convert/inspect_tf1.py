@@ -5,6 +5,7 @@ python -m checkpoints_convert.inspect_tf1 SOURCE
 Of a TF1 checkpoint the `.index` file is enough.
 """
 
+from operator import itemgetter
 from typing import Annotated
 
 import typer
@@ -25,7 +26,7 @@ def main(
     """Print family, configuration, and the table of variables."""
     found = inspect(source, family=family, part=part)
     names, shapes = found.match.names, found.shapes
-    rows = [(theirs, ours) for ours, theirs in sorted(names.items(), key=_second)]
+    rows = [(theirs, ours) for ours, theirs in sorted(names.items(), key=itemgetter(1))]
     rows += [(name, "not read") for name in found.match.other]
     typer.echo(f"{found.match.family.name}: {found.match.family.title}")
     for theirs, ours in rows:  # whole names, one a line, to search in
@@ -36,10 +37,6 @@ def main(
         typer.echo(f"{name:30} {value}")
     typer.echo(f"{'heads':30} {', '.join(heads_in(found.match)) or 'none'}")
     typer.echo(f"{'not in it':30} {', '.join(found.match.lacks) or 'nothing'}")
-
-
-def _second(row: tuple[str, str]) -> str:
-    return row[1]
 
 
 if __name__ == "__main__":

@@ -90,9 +90,10 @@ class SafetensorsReader:
         self._places: dict[str, tuple[str, bool]] = {}
         self._tied: dict[str, str] = {}
         try:
-            with safe_open(prefix, framework="numpy") as file:
-                names = file.keys()
-                shapes = {n: tuple(file.get_slice(n).get_shape()) for n in names}
+            # Mapped into memory once; every tensor is read from there.
+            self._file = safe_open(prefix, framework="numpy")
+            names = self._file.keys()
+            shapes = {n: tuple(self._file.get_slice(n).get_shape()) for n in names}
         except self._errors as error:
             raise CheckpointError(f"{prefix}: no safetensors file ({error})") from error
         generator = any(name.startswith("generator_") for name in shapes)
@@ -127,11 +128,8 @@ class SafetensorsReader:
         return value.T if transposed else value
 
     def _get(self, name: str) -> Any:
-        from safetensors import safe_open
-
         try:
-            with safe_open(self.prefix, framework="numpy") as file:
-                return file.get_tensor(name)
+            return self._file.get_tensor(name)
         except self._errors as error:
             raise CheckpointError(
                 f"{self.prefix}: tensor {name} cannot be read ({error})"

@@ -15,6 +15,7 @@ from kerasplm.errors import ConfigError, FamilyError
 from kerasplm.families import family_named
 from kerasplm.files import temporary_folder, write_text
 from kerasplm.huggingface import WEIGHTS, tf1_name
+from kerasplm.published import COMMON
 from kerasplm.tokenizing import save_tokenizer
 
 # From TF1 names to those of Hugging Face; `tf1_name` is the way back.
@@ -84,19 +85,6 @@ _FIXED = {
     "attention": "bidirectional",
     "embedding_projection": "after_norm",
 }
-_SAME = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "initializer_range",
-    "layer_norm_eps",
-)
 
 
 def hf_name(name: str, model_type: str) -> str:
@@ -168,7 +156,7 @@ def _config(config: Config, kind: str) -> dict[str, Any]:
             f"{kind} of transformers has no "
             + ", ".join(f"{key}={getattr(config, key)!r}" for key in wrong)
         )
-    data: dict[str, Any] = {key: getattr(config, key) for key in _SAME}
+    data: dict[str, Any] = {key: getattr(config, key) for key in COMMON}
     data["hidden_act"] = _ACTIVATIONS.get(config.hidden_act, config.hidden_act)
     if kind != "bert":
         data["embedding_size"] = config.word_size

@@ -10,8 +10,8 @@ from kerasplm.families import Family, Match
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-# Keys that mean the same in the JSON and in `Config`.
-_SAME = (
+# Keys that mean the same in `Config`, in every original and in transformers.
+COMMON = (
     "vocab_size",
     "hidden_size",
     "num_hidden_layers",
@@ -23,6 +23,9 @@ _SAME = (
     "attention_probs_dropout_prob",
     "initializer_range",
     "layer_norm_eps",
+)
+_SAME = (
+    *COMMON,
     "attention_key_size",
     "max_relative_position",
     "embedding_size",
