@@ -9,7 +9,7 @@ from kerasplm.errors import ConfigError
 
 Activation = Literal["gelu_tanh", "gelu_erf", "relu", "tanh", "swish", "linear"]
 Projection = Literal["after_norm", "before_norm"]
-Position = Literal["absolute", "nezha"]
+Position = Literal["absolute", "nezha", "rotary"]
 AttentionKind = Literal["bidirectional", "causal", "unilm"]
 Pooler = Literal["tanh", "linear", "none"]
 NormPlacement = Literal["post", "pre"]
@@ -54,8 +54,8 @@ class Config:
         num_hidden_layers: Number of applied layers.
         num_attention_heads: Heads per layer (N). Must divide `hidden_size`.
         intermediate_size: Inner width of the feed-forward layers (I).
-        max_position_embeddings: Rows of the position table. Not a limit when
-            `position="nezha"`, which has no table.
+        max_position_embeddings: Rows of the position table. Not a limit where
+            `position` is "nezha" or "rotary": these have no table.
         type_vocab_size: Rows of the segment table; 0 means no table.
         hidden_act: Activation of the feed-forward layers and of the heads.
             "gelu" in a published JSON means `gelu_tanh` or `gelu_erf`; the
@@ -81,7 +81,8 @@ class Config:
         attention_key_size: Width of queries and keys per head; None means
             `hidden_size // num_attention_heads`, the width of the values.
         position: "absolute" is a learned table; "nezha" adds a fixed sinusoid of
-            the clipped relative distance to scores and values.
+            the clipped relative distance to scores and values; "rotary" turns
+            queries and keys by their position (RoFormer).
         max_relative_position: Where "nezha" clips the distance.
         attention: What a token may attend to: "bidirectional" all real tokens;
             "causal" itself and those before; "unilm" the source (segment 0)
@@ -171,6 +172,11 @@ class Config:
                 "position='nezha' uses one table for keys and values, so "
                 "attention_key_size must equal hidden_size / num_attention_heads. "
                 f"Received: {self.key_size} and {self.head_size}"
+            )
+        if self.position == "rotary" and self.key_size % 2:
+            raise ConfigError(
+                "position='rotary' turns pairs of features, so the width of a key must "
+                f"be even. Received: {self.key_size}"
             )
         if self.num_hidden_groups is None and self.inner_group_num != 1:
             raise ConfigError(

@@ -9,7 +9,7 @@ from keras import ops
 from kerasplm import masks
 from kerasplm.config import Config
 from kerasplm.layers import ACTIVATIONS, Block, Embeddings, initializer
-from kerasplm.relative import relative_table
+from kerasplm.relative import relative_table, rotations
 
 Tensor = Any
 Inputs = dict[str, Tensor]
@@ -20,7 +20,8 @@ class Encoder(keras.Model):
     """Turn token ids into contextual vectors.
 
     One class serves BERT, RoBERTa-zh, ALBERT in three layouts, ELECTRA, NEZHA,
-    NEZHA-Gen, the Zhuiyi models, SimBERT and WoBERT; `config` says which. All
+    NEZHA-Gen, the Zhuiyi models, SimBERT, WoBERT, RoFormer and TinyBERT; `config`
+    says which. All
     weights exist after construction. Sub-layers are reachable as `embeddings`,
     `blocks[i]` and `pooler`.
 
@@ -134,14 +135,23 @@ class Encoder(keras.Model):
             position_ids=inputs.get("position_ids"),
             training=training,
         )
-        relative = None
+        relative = rotary = None
+        length = ops.shape(token_ids)[1]
         if self.config.position == "nezha":
-            length = ops.shape(token_ids)[1]
             relative = relative_table(self.config, length, x.dtype)
+        elif self.config.position == "rotary":
+            positions = inputs.get("position_ids")
+            if positions is None:
+                positions = ops.arange(length)[None]
+            rotary = rotations(self.config, positions, x.dtype)
         states, all_scores = [x], []
         for block in self.layers_in_order():
             x, scores = block(
-                x, attention_mask=mask, relative=relative, training=training
+                x,
+                attention_mask=mask,
+                relative=relative,
+                rotary=rotary,
+                training=training,
             )
             states.append(x)
             all_scores.append(scores)

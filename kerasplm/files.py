@@ -1,11 +1,15 @@
-"""Write files so that nothing half-written is ever seen."""
+"""Read JSON; write files so that nothing half-written is ever seen."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from kerasplm.errors import ConfigError
 
 
 @contextlib.contextmanager
@@ -29,3 +33,30 @@ def write_bytes(path: Path, data: bytes) -> None:
     with temporary_folder(path.parent) as folder:
         (folder / "file").write_bytes(data)
         os.replace(folder / "file", path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ConfigError: The file is not UTF-8, not JSON, or not an object; the message
+            names the line.
+    """
+    try:
+        data = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}: not JSON at line {error.lineno}, column {error.colno} "
+            f"({error.msg})"
+        ) from error
+    except (OSError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{path}: expected a JSON object, found {type(data).__name__}"
+        )
+    return data

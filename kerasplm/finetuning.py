@@ -17,11 +17,11 @@ from kerasplm._version import VERSION
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
-from kerasplm.files import write_text
+from kerasplm.files import read_json, write_text
 from kerasplm.heads import Classifier
 from kerasplm.optimization import adamw
 from kerasplm.saving import save_checkpoint
-from kerasplm.sources import open_source, read_json
+from kerasplm.sources import open_source
 from kerasplm.tasks import Task, task_named
 from kerasplm.tasks.batching import Encoded, batches_of, dataset_of, encode
 from kerasplm.tasks.reading import Examples, files_of

@@ -5,7 +5,7 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from kerasplm.config import Config
+from kerasplm.config import Activation, Config
 from kerasplm.encoder import Encoder, Inputs
 from kerasplm.errors import ConfigError
 from kerasplm.layers import ACTIVATIONS, ConfiguredLayer, Embeddings, initializer, norm
@@ -183,8 +183,8 @@ class PretrainedModel(keras.Model):
 class Classifier(keras.Model):
     """An encoder with a classification or regression layer on the pooled vector.
 
-    logits = dense(dropout(pooled_output)); a pre-norm encoder has no norm after its
-    last block, so the pooled vector is normalised first.
+    logits = dense(dropout(activation(pooled_output))); a pre-norm encoder has no norm
+    after its last block, so the pooled vector is normalised first.
 
     Args:
         encoder: The encoder.
@@ -195,6 +195,7 @@ class Classifier(keras.Model):
         dropout: Dropout before the dense layer, in [0, 1). The originals use 0.1
             whatever the encoder's own dropout is.
         task: Name of the task; ELECTRA's checkpoints store the layer under it.
+        activation: On the pooled vector; "relu" in TinyBERT's code.
 
     Raises:
         ConfigError: Labels are missing or not unique, or the encoder's attention
@@ -207,7 +208,7 @@ class Classifier(keras.Model):
         TensorShape([1, 2])
 
     Source: `create_model` of google-research/bert run_classifier.py; of
-    brightmart/albert_zh for the norm before it.
+    brightmart/albert_zh for the norm before it, of TinyBERT for the activation.
     """
 
     def __init__(
@@ -218,6 +219,7 @@ class Classifier(keras.Model):
         pair: bool = False,
         dropout: float = 0.1,
         task: str = "classification",
+        activation: Activation = "linear",
         name: str = "classifier",
         **kwargs: Any,
     ) -> None:
@@ -238,6 +240,12 @@ class Classifier(keras.Model):
         self.labels = tuple(str(label) for label in labels)
         self.pair = pair
         self.task = task
+        if activation not in ACTIVATIONS:
+            raise ConfigError(
+                f"activation must be one of {', '.join(ACTIVATIONS)}. Received: "
+                f"{activation!r}"
+            )
+        self.activation = activation
         self.dropout = keras.layers.Dropout(dropout)
         config = encoder.config
         self.norm = None
@@ -255,6 +263,7 @@ class Classifier(keras.Model):
         pooled = self.encoder(inputs, training=training)["pooled_output"]
         if self.norm is not None:
             pooled = self.norm(pooled)
+        pooled = ACTIVATIONS[self.activation](pooled)
         return self.logits(self.dropout(pooled, training=training))
 
     def get_config(self) -> dict[str, Any]:
@@ -265,6 +274,7 @@ class Classifier(keras.Model):
             "pair": self.pair,
             "dropout": self.dropout.rate,
             "task": self.task,
+            "activation": self.activation,
             "name": self.name,
         }
 

@@ -1,11 +1,12 @@
-"""Hugging Face weights (safetensors), seen under the names of the TF1 checkpoints.
+"""Hugging Face weights, seen under the names of the TF1 checkpoints.
 
 Recognition, configuration and loading then work as for the original files. Of the
 differences between the two formats only these are known here: names, the transposed
 kernels of linear layers, tied copies, and that "gelu" means the erf form.
 
-Source: huggingface/transformers, models/{bert,albert,electra}/modeling_*.py, and
-their conversion scripts.
+Source: huggingface/transformers, models/{bert,albert,electra,roformer,nezha}/
+modeling_*.py, and their conversion scripts; huawei-noah/Pretrained-Language-Model,
+NEZHA-PyTorch and TinyBERT.
 """
 
 import re
@@ -16,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from kerasplm.errors import CheckpointError, ConfigError
-
-WEIGHTS = "model.safetensors"
+from kerasplm.published import OWN
+from kerasplm.tensor_files import open_tensors
 
 # Applied in this order to the name without its last part.
 _PLACES = (
@@ -33,7 +34,8 @@ _PLACES = (
     (r"(inner_group_\d+)\.ffn_output", r"\1.ffn_1.intermediate.output.dense"),
     (r"(inner_group_\d+)\.ffn$", r"\1.ffn_1.intermediate.dense"),
     (r"^albert\.pooler$", "bert.pooler.dense"),
-    (r"^albert\.", "bert."),
+    (r"^roformer\.embeddings_project$", "bert.encoder.embedding_hidden_mapping_in"),
+    (r"^(albert|nezha|roformer)\.", "bert."),
     (r"^predictions\.", "cls.predictions.transform."),
     (r"^predictions$", "cls.predictions"),
     (r"^sop_classifier\.classifier$", "cls.seq_relationship"),
@@ -44,9 +46,19 @@ _PLACES = (
 _TIED = re.compile(
     r"(cls\.)?predictions\.decoder\.(weight|bias)|generator_lm_head\.weight"
 )
-_BUFFERS = re.compile(r".*(position_ids|token_type_ids)")
+_BUFFERS = re.compile(
+    r".*(position_ids|token_type_ids|relative_positions_encoding\..*|embed_positions\..*)"
+)
 _TABLE = re.compile(r".*(word|position|token_type)_embeddings")
-_BASES = ("bert", "albert", "electra")
+_INSIDE = ("embeddings", "encoder", "pooler", "embeddings_project")
+# Of each model_type the family, where the variables do not tell it.
+_TYPES = {
+    "bert": None,
+    "albert": None,
+    "electra": None,
+    "nezha": "nezha",
+    "roformer": "roformer",
+}
 
 
 def tf1_name(name: str) -> tuple[str, bool]:
@@ -69,43 +81,29 @@ def tf1_name(name: str) -> tuple[str, bool]:
     return f"{place}/{'kernel' if last == 'weight' else last}", last == "weight"
 
 
-class SafetensorsReader:
-    """The weights of one `model.safetensors`, under TF1 names.
+class HuggingFaceReader:
+    """The weights of a Hugging Face folder, under TF1 names.
 
     Args:
-        prefix: The file.
+        prefix: The file, or the index of several.
         model_type: What `config.json` says, for files whose names begin inside the
             model ("embeddings..." for "bert.embeddings...").
 
     Raises:
-        CheckpointError: The file is damaged.
+        CheckpointError: A file is damaged.
     """
 
     def __init__(self, prefix: Path, model_type: str = "bert") -> None:
-        from safetensors import SafetensorError, safe_open
-
         self.prefix = prefix
-        self._errors = (SafetensorError, OSError, ValueError, TypeError)
+        self._file = open_tensors(prefix)
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, tuple[str, bool]] = {}
         self._tied: dict[str, str] = {}
-        try:
-            # Mapped into memory once; every tensor is read from there.
-            self._file = safe_open(prefix, framework="numpy")
-            names = self._file.keys()
-            shapes = {n: tuple(self._file.get_slice(n).get_shape()) for n in names}
-        except self._errors as error:
-            raise CheckpointError(f"{prefix}: no safetensors file ({error})") from error
-        generator = any(name.startswith("generator_") for name in shapes)
-        for name, shape in shapes.items():
+        generator = any(name.startswith("generator_") for name in self._file.shapes)
+        for name, shape in self._file.shapes.items():
             if _BUFFERS.fullmatch(name):
                 continue
-            inside = name.split(".")[0] in (
-                "embeddings",
-                "encoder",
-                "pooler",
-                "embeddings_project",
-            )
+            inside = name.split(".")[0] in _INSIDE
             full = f"{model_type}.{name}" if inside else name
             if generator:
                 full = re.sub(r"^electra\.", "generator.", full)
@@ -124,16 +122,8 @@ class SafetensorsReader:
             CheckpointError: Its bytes are missing or damaged.
         """
         theirs, transposed = self._places[name]
-        value = self._get(theirs)
+        value = self._file.get(theirs)
         return value.T if transposed else value
-
-    def _get(self, name: str) -> Any:
-        try:
-            return self._file.get_tensor(name)
-        except self._errors as error:
-            raise CheckpointError(
-                f"{self.prefix}: tensor {name} cannot be read ({error})"
-            ) from error
 
     def _check_tied(self) -> None:
         """Make sure that the copies are copies.
@@ -145,7 +135,7 @@ class SafetensorsReader:
             ending = "word_embeddings" if full.endswith("weight") else "output_bias"
             original = next((n for n in self.shapes if n.endswith(ending)), None)
             if original is None or not np.array_equal(
-                self._get(name), self.read(original)
+                self._file.get(name), self.read(original)
             ):
                 raise CheckpointError(
                     f"{self.prefix}: {name} differs from {original}; expected tied "
@@ -159,10 +149,10 @@ def from_config_json(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     Raises:
         ConfigError: The model has positions or a type that kerasplm has not.
     """
-    kind = data.get("model_type", "bert")
-    if kind not in _BASES:
+    kind = data.get("model_type") or "bert"
+    if kind not in _TYPES:
         raise ConfigError(
-            f"{where}: model_type must be one of {', '.join(_BASES)}. Received: "
+            f"{where}: model_type must be one of {', '.join(_TYPES)}. Received: "
             f"{kind!r}"
         )
     if data.get("position_embedding_type", "absolute") != "absolute":
@@ -170,6 +160,11 @@ def from_config_json(data: Mapping[str, Any], where: str) -> dict[str, Any]:
             f"{where}: position_embedding_type must be 'absolute'. Received: "
             f"{data['position_embedding_type']!r}"
         )
+    if data.get("rotary_value"):
+        raise ConfigError(
+            f"{where}: rotary_value must be false: no published model rotates values"
+        )
     default = "gelu_new" if kind == "albert" else "gelu"
     act = data.get("hidden_act", default)
-    return {**data, "hidden_act": "gelu_erf" if act == "gelu" else act}
+    own = {OWN: {"family": _TYPES[kind]}} if _TYPES[kind] else {}
+    return {**data, "hidden_act": "gelu_erf" if act == "gelu" else act, **own}

@@ -14,8 +14,9 @@ from kerasplm.config import Config
 from kerasplm.errors import ConfigError, FamilyError
 from kerasplm.families import family_named
 from kerasplm.files import temporary_folder, write_text
-from kerasplm.huggingface import WEIGHTS, tf1_name
+from kerasplm.huggingface import tf1_name
 from kerasplm.published import COMMON
+from kerasplm.tensor_files import WEIGHTS
 from kerasplm.tokenizing import save_tokenizer
 
 # From TF1 names to those of Hugging Face; `tf1_name` is the way back.
@@ -40,56 +41,78 @@ _PLACES = (
     (r"/beta$", "/bias"),
     (r"_embeddings$", "_embeddings/weight"),
 )
-_ALBERT = (
-    (r"^bert/pooler/dense/", "albert/pooler/"),
-    (r"^bert/", "albert/"),
-    (r"^cls/predictions/transform/", "predictions/"),
-    (r"^cls/predictions/", "predictions/"),
-    (r"^cls/seq_relationship/", "sop_classifier/classifier/"),
-)
-_ACTIVATIONS = {"gelu_erf": "gelu", "gelu_tanh": "gelu_new", "swish": "silu"}
-# Family: model_type, and the class for its heads, the fullest first.
-_CLASSES: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
-    "bert": (
-        "bert",
-        {
-            ("mlm", "sentence_pair"): "BertForPreTraining",
-            ("mlm",): "BertForMaskedLM",
-            ("classifier",): "BertForSequenceClassification",
-            (): "BertModel",
-        },
-    ),
+# And what only one model_type has.
+_OWN_PLACES = {
     "albert": (
-        "albert",
-        {
-            ("mlm", "sentence_pair"): "AlbertForPreTraining",
-            ("mlm",): "AlbertForMaskedLM",
-            ("classifier",): "AlbertForSequenceClassification",
-            (): "AlbertModel",
-        },
+        (r"^bert/pooler/dense/", "albert/pooler/"),
+        (r"^bert/", "albert/"),
+        (r"^cls/predictions/transform/", "predictions/"),
+        (r"^cls/predictions/", "predictions/"),
+        (r"^cls/seq_relationship/", "sop_classifier/classifier/"),
     ),
+    "nezha": ((r"^bert/", "nezha/"),),
+    "roformer": (
+        (r"^bert/encoder/embedding_hidden_mapping_in/", "roformer/embeddings_project/"),
+        (r"^bert/", "roformer/"),
+    ),
+}
+_ACTIVATIONS = {"gelu_erf": "gelu", "gelu_tanh": "gelu_new", "swish": "silu"}
+_HEADS = {
+    ("mlm", "sentence_pair"): "ForPreTraining",
+    ("mlm",): "ForMaskedLM",
+    ("classifier",): "ForSequenceClassification",
+    (): "Model",
+}
+# Family: model_type, and the class for its heads.
+_CLASSES: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
+    "bert": ("bert", {heads: f"Bert{end}" for heads, end in _HEADS.items()}),
+    "albert": ("albert", {heads: f"Albert{end}" for heads, end in _HEADS.items()}),
     "electra": ("electra", {("rtd",): "ElectraForPreTraining", (): "ElectraModel"}),
     "electra_generator_untied": (
         "electra",
         {("mlm",): "ElectraForMaskedLM", (): "ElectraModel"},
     ),
+    # In transformers up to 4.
+    "nezha": ("nezha", {heads: f"Nezha{end}" for heads, end in _HEADS.items()}),
+    "roformer": (
+        "roformer",
+        {("mlm",): "RoFormerForMaskedLM", (): "RoFormerModel"},
+    ),
 }
+_CLASSES["tinybert"] = _CLASSES["bert"]
 _CLASSES["wobert"] = _CLASSES["bert"]
 _CLASSES["electra_generator"] = _CLASSES["electra_generator_untied"]
 # What their code computes; anything else would load and give other numbers.
-_FIXED = {
+_FIXED: dict[str, Any] = {
     "ln_type": "post",
     "ffn_groups": 1,
     "attention_key_size": None,
     "position": "absolute",
     "attention": "bidirectional",
     "embedding_projection": "after_norm",
+    "pooler": "tanh",
+}
+_OWN_FIXED: dict[str, dict[str, Any]] = {
+    "bert": {"embedding_size": None},
+    "electra": {"pooler": "none"},
+    "nezha": {"embedding_size": None, "position": "nezha"},
+    "roformer": {"position": "rotary", "pooler": "none"},
+}
+# What `config.json` says beyond the common keys.
+_MORE: dict[str, tuple[str, ...]] = {
+    "albert": ("num_hidden_groups", "inner_group_num"),
+    "nezha": ("max_relative_position",),
+}
+_FACTS: dict[str, dict[str, Any]] = {
+    "albert": {"classifier_dropout_prob": 0.1},
+    "nezha": {"use_relative_position": True},
+    "roformer": {"rotary_value": False},
 }
 
 
 def hf_name(name: str, model_type: str) -> str:
     """Return the Hugging Face name of a TF1 variable."""
-    for pattern, new in (*_PLACES, *(_ALBERT if model_type == "albert" else ())):
+    for pattern, new in (*_PLACES, *_OWN_PLACES.get(model_type, ())):
         name = re.sub(pattern, new, name)
     return name.replace("/", ".")
 
@@ -100,7 +123,8 @@ def save_huggingface(
     """Write `model.safetensors` and `config.json` as `transformers` reads them.
 
     Args:
-        model: From `load`, of family bert, wobert, albert or electra.
+        model: From `load`, of family bert, wobert, tinybert, albert, electra, nezha
+            (transformers up to 4) or roformer.
         folder: Where to write.
         tokenizer: If given, `vocab.txt` and `tokenizer_config.json` are written too.
 
@@ -128,6 +152,11 @@ def save_huggingface(
     config = _config(encoder.config, kind)
     config["architectures"] = [classes[heads]]
     if hasattr(model, "labels"):
+        if model.activation != "linear":
+            raise ConfigError(
+                f"classifiers of transformers have no activation={model.activation!r} "
+                "on the pooled vector"
+            )
         config["id2label"] = dict(enumerate(model.labels))
         config["label2id"] = {label: n for n, label in enumerate(model.labels)}
     tensors = {}
@@ -138,30 +167,26 @@ def save_huggingface(
     path = Path(folder).expanduser()
     path.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path) as work:
-        save_file(tensors, work / WEIGHTS, metadata={"format": "pt"})
-        os.replace(work / WEIGHTS, path / WEIGHTS)
+        save_file(tensors, work / WEIGHTS[0], metadata={"format": "pt"})
+        os.replace(work / WEIGHTS[0], path / WEIGHTS[0])
     write_text(path / "config.json", json.dumps(config, indent=2) + "\n")
     if tokenizer is not None:
         save_tokenizer(tokenizer, path)
 
 
 def _config(config: Config, kind: str) -> dict[str, Any]:
-    pooler = "none" if kind == "electra" else "tanh"
-    fixed = _FIXED | ({} if config.pooler == "none" else {"pooler": pooler})
-    if kind == "bert":
-        fixed["embedding_size"] = None
+    fixed = _FIXED | _OWN_FIXED.get(kind, {})
+    if config.pooler == "none":
+        # A checkpoint without a pooler: their code draws one, as ours did not.
+        del fixed["pooler"]
     wrong = [key for key, value in fixed.items() if getattr(config, key) != value]
     if wrong:
         raise ConfigError(
             f"{kind} of transformers has no "
             + ", ".join(f"{key}={getattr(config, key)!r}" for key in wrong)
         )
-    data: dict[str, Any] = {key: getattr(config, key) for key in COMMON}
+    data = {key: getattr(config, key) for key in (*COMMON, *_MORE.get(kind, ()))}
     data["hidden_act"] = _ACTIVATIONS.get(config.hidden_act, config.hidden_act)
-    if kind != "bert":
+    if "embedding_size" not in fixed:
         data["embedding_size"] = config.word_size
-    if kind == "albert":
-        data["num_hidden_groups"] = config.num_hidden_groups
-        data["inner_group_num"] = config.inner_group_num
-        data["classifier_dropout_prob"] = 0.1
-    return {"model_type": kind, **data}
+    return {"model_type": kind, **data, **_FACTS.get(kind, {})}

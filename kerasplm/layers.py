@@ -18,7 +18,7 @@ import keras
 from keras import ops
 
 from kerasplm.config import Config
-from kerasplm.relative import by_distance, by_key
+from kerasplm.relative import by_distance, by_key, rotate
 
 Tensor = Any
 
@@ -195,6 +195,7 @@ class Attention(ConfiguredLayer):
         x: Tensor,
         attention_mask: Tensor,
         relative: Tensor | None = None,
+        rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Attend within (B, T, D).
@@ -203,6 +204,7 @@ class Attention(ConfiguredLayer):
             x: (B, T, D).
             attention_mask: Boolean, broadcasts to (B, N, T, S).
             relative: None or the rows of `relative_table`, (R, H).
+            rotary: None or what `rotations` returns.
             training: Whether dropout is on.
 
         Returns:
@@ -212,6 +214,8 @@ class Attention(ConfiguredLayer):
         q = self._split(self.query(x), config.key_size)  # [B, N, T, K]
         k = self._split(self.key(x), config.key_size)
         v = self._split(self.value(x), config.head_size)
+        if rotary is not None:
+            q, k = rotate(q, rotary), rotate(k, rotary)
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # [B, N, T, S]
         if relative is not None:
             scores += by_key(ops.matmul(q, ops.transpose(relative)))
@@ -320,6 +324,7 @@ class Block(ConfiguredLayer):
         x: Tensor,
         attention_mask: Tensor,
         relative: Tensor | None = None,
+        rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Map (B, T, D) to (B, T, D); also return the scores (B, N, T, S)."""
@@ -328,6 +333,7 @@ class Block(ConfiguredLayer):
             self.attention_norm(x) if pre else x,
             attention_mask=attention_mask,
             relative=relative,
+            rotary=rotary,
             training=training,
         )
         x = x + self.dropout(a, training=training)

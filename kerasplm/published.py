@@ -46,6 +46,7 @@ _ELECTRA_SIZES = {"small": (256, 12), "base": (768, 12), "large": (1024, 24)}
 # The block under which our own exports keep what the original keys cannot say.
 OWN = "kerasplm"
 _OWN_KEYS = ("hidden_act", "attention", "pooler", "ffn_groups", "ln_type")
+CLASSIFIER_KEYS = ("labels", "pair", "task", "dropout", "activation")
 
 
 def expand_hparams(data: dict[str, Any]) -> dict[str, Any]:
@@ -183,7 +184,9 @@ def sizes_from_shapes(found: Match, shapes: Shapes) -> dict[str, Any]:
         "embedding_size": word[1],
         "hidden_size": query[0],
         "type_vocab_size": types[0] if types else 0,
-        "position": "absolute" if positions else "nezha",
+        "position": "absolute"
+        if positions
+        else found.family.fixed.get("position", "nezha"),
         "intermediate_size": first("/ffn/inner/bias")[0],
         "ffn_groups": inner[2] if len(inner) == 3 else 1,
     }

@@ -1,7 +1,8 @@
-"""NEZHA's functional relative positions, for sequences of any length.
+"""Positions without a table: NEZHA's relative ones, RoFormer's rotary ones.
 
-Both directions between "one column per distance" and "one column per key" are
-done by padding and reshaping: no index tensor, no [T, T, H] table.
+Both hold for sequences of any length. For NEZHA both directions between "one column
+per distance" and "one column per key" are done by padding and reshaping: no index
+tensor, no [T, T, H] table.
 """
 
 import functools
@@ -81,3 +82,35 @@ def by_distance(x: Tensor) -> Tensor:
     x = ops.pad(x, ((0, 0), (0, 0), (length - 1, 1)))
     x = ops.reshape(x, (shape[0], shape[1], length, width + 1))
     return x[..., :width]
+
+
+def rotations(
+    config: Config, position_ids: Tensor, dtype: str
+) -> tuple[Tensor, Tensor]:
+    """Return the cosines and sines that rotate queries and keys.
+
+    The features 2k and 2k + 1 are one point of a plane, turned by the angle
+    position / 10000^(2k / K).
+
+    Args:
+        config: Gives the key size K, which is even.
+        position_ids: (1 or B, T) integers.
+        dtype: Of the result.
+
+    Returns:
+        Two tensors (1 or B, 1, T, K).
+
+    Source: arXiv:2104.09864; `apply_rotary_position_embeddings` of bojone/bert4keras.
+    """
+    size = config.key_size
+    rates = np.repeat(10000.0 ** (-np.arange(0, size, 2) / size), 2).astype("float32")
+    angles = ops.cast(position_ids, "float32")[:, None, :, None] * rates
+    return ops.cast(ops.cos(angles), dtype), ops.cast(ops.sin(angles), dtype)
+
+
+def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotate (B, N, T, K) by what `rotations` returned."""
+    shape = ops.shape(x)
+    pairs = ops.reshape(x, (*shape[:3], x.shape[-1] // 2, 2))
+    turned = ops.stack([-pairs[..., 1], pairs[..., 0]], axis=-1)
+    return x * turn[0] + ops.reshape(turned, shape) * turn[1]

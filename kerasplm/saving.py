@@ -13,7 +13,7 @@ from kerasplm.errors import CheckpointError, ConfigError, FamilyError
 from kerasplm.families import FAMILIES, Family, family_named, match
 from kerasplm.files import write_text
 from kerasplm.heads import Classifier
-from kerasplm.published import OWN, to_json
+from kerasplm.published import CLASSIFIER_KEYS, OWN, to_json
 
 
 def save_checkpoint(
@@ -56,7 +56,8 @@ def save_checkpoint(
     for one, its in zip(models, families, strict=True):
         data = to_json(_encoder(one).config, its)
         if isinstance(one, Classifier):
-            data[OWN] |= {"labels": one.labels, "pair": one.pair, "task": one.task}
+            given = one.get_config()
+            data[OWN] |= {key: given[key] for key in CLASSIFIER_KEYS}
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         write_text(path.parent / its.config_file, text)
     write_text(path.parent / "checkpoint", f'model_checkpoint_path: "{path.name}"\n')
@@ -94,5 +95,5 @@ def _fits(model: keras.Model, config: Config, family: Family) -> bool:
         facts["hidden_act"] = family.gelu
     facts |= family.fixed
     agrees = all(getattr(config, key) == value for key, value in facts.items())
-    possible = family.part != "generator" and not family.unsupported
+    possible = family.part != "generator"
     return possible and agrees and match(family, names).exact

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import glob
-import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,9 +11,11 @@ from typing import Any
 
 from kerasplm.archive import SUFFIXES, is_archive, unpack
 from kerasplm.checkpoint import Reader, Weights
-from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.errors import CheckpointError
 from kerasplm.families import Hints
-from kerasplm.huggingface import WEIGHTS, SafetensorsReader
+from kerasplm.files import read_json
+from kerasplm.huggingface import HuggingFaceReader
+from kerasplm.tensor_files import FILES, WEIGHTS, is_tensor_file
 
 _CONFIG = re.compile(
     r"(?!tokenizer|generation|special)(.*config.*|(disc|gen).*tor)\.json"
@@ -28,7 +29,7 @@ class Source:
 
     Args:
         folder: The folder that holds them.
-        prefix: The checkpoint without ".index", or a `.safetensors` file; None if
+        prefix: The checkpoint without ".index", or a file of Hugging Face; None if
             the folder has neither.
         name: What the user gave, for messages.
     """
@@ -47,14 +48,14 @@ class Source:
         if self.prefix is None:
             raise CheckpointError(
                 f"{self.name}: no checkpoint here. Expected a file *.index (TF1) or "
-                f"{WEIGHTS} (Hugging Face), found {_listing(self.folder)}"
+                f"{' or '.join(WEIGHTS)} (Hugging Face), found {_listing(self.folder)}"
             )
         return self.prefix
 
     @property
     def is_hugging_face(self) -> bool:
         """Whether the weights are in Hugging Face's format."""
-        return self.prefix is not None and self.prefix.suffix == ".safetensors"
+        return self.prefix is not None and is_tensor_file(self.prefix)
 
     def weights(self, index_only: bool = False) -> Weights:
         """Open the weights, in whatever format they are.
@@ -68,7 +69,7 @@ class Source:
         if not self.is_hugging_face:
             return Reader(self.checkpoint, index_only)
         kinds = [read_json(file).get("model_type") for file in self.configs()]
-        return SafetensorsReader(self.checkpoint, str((kinds or ["bert"])[0]))
+        return HuggingFaceReader(self.checkpoint, str((kinds or ["bert"])[0] or "bert"))
 
     def configs(self) -> list[Path]:
         """Return the JSON files whose names are those of a configuration."""
@@ -111,9 +112,9 @@ def open_source(x: str | Path) -> Iterator[Source]:
     """Find the model files in a folder, beside a checkpoint prefix or in an archive.
 
     Args:
-        x: Folder, checkpoint prefix (with or without ".index"), .safetensors file,
-            or .zip, .tar.gz, .tgz, .tar file. An archive is unpacked to a temporary
-            folder, which is gone when the context ends.
+        x: Folder, checkpoint prefix (with or without ".index"), .safetensors or .bin
+            file (or the index of several), or .zip, .tar.gz, .tgz, .tar file. An
+            archive is unpacked to a temporary folder, gone when the context ends.
 
     Raises:
         CheckpointError: There is nothing at that place, or several checkpoints.
@@ -126,7 +127,7 @@ def open_source(x: str | Path) -> Iterator[Source]:
             yield _in_folder(Path(folder), str(x))
     elif path.is_dir():
         yield _in_folder(path, str(x))
-    elif path.is_file() and path.suffix == ".safetensors":
+    elif path.is_file() and is_tensor_file(path):
         yield Source(path.parent, path, str(x))
     else:
         prefix = path.with_name(
@@ -148,8 +149,8 @@ def _in_folder(folder: Path, name: str) -> Source:
     indexes = _files(folder, "*.index") or _files(folder, "**/*.index")
     if not indexes:
         place = _nested(folder)
-        file = place / WEIGHTS
-        return Source(place, file if file.is_file() else None, name)
+        files = (place / file for file in FILES)
+        return Source(place, next((f for f in files if f.is_file()), None), name)
     steps = [_STEP.fullmatch(file.stem) for file in indexes]
     if len(indexes) > 1 and all(steps):
         # Checkpoints of one training: the last step.
@@ -181,30 +182,3 @@ def _nested(folder: Path) -> Path:
 def _listing(folder: Path) -> str:
     names = sorted(file.name for file in folder.iterdir())
     return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "") or "no files"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        ConfigError: The file is not UTF-8, not JSON, or not an object; the message
-            names the line.
-    """
-    try:
-        data = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"{path}: not JSON at line {error.lineno}, column {error.colno} "
-            f"({error.msg})"
-        ) from error
-    except (OSError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(data, dict):
-        raise ConfigError(
-            f"{path}: expected a JSON object, found {type(data).__name__}"
-        )
-    return data

@@ -9,8 +9,8 @@ from typing import Any
 
 from kerasplm.errors import PLMError, VocabError
 from kerasplm.families import BERT, Family, family_named
-from kerasplm.files import write_text
-from kerasplm.sources import Source, has_words, open_source, read_json
+from kerasplm.files import read_json, write_text
+from kerasplm.sources import Source, has_words, open_source
 from kerasplm.vocab import Vocabulary
 from kerasplm.zoo import json_files, recognise_source
 
@@ -123,6 +123,7 @@ def _tokenizer(
     kind: Any
     options: dict[str, Any] = {"lowercase": lowercase, "strip_accents": accents}
     options["control"] = family.tokenizer
+    options["max_word_chars"] = family.max_word_chars
     if has_words(Vocabulary.of(vocab).tokens):
         if in_graph:
             raise VocabError(

@@ -16,17 +16,19 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Match, family_named, recognise
+from kerasplm.files import read_json
 from kerasplm.heads import HEADS, Classifier, PretrainedModel
 from kerasplm.huggingface import from_config_json
 from kerasplm.layers import initialize_with
 from kerasplm.load_report import LoadReport
 from kerasplm.published import (
+    CLASSIFIER_KEYS,
     complete_config,
     expand_hparams,
     fields_from_json,
     own_block,
 )
-from kerasplm.sources import Source, open_source, read_json
+from kerasplm.sources import Source, open_source
 
 JsonFiles = dict[Path, dict[str, Any]]
 Heads = Literal["pretraining", "classification"]
@@ -229,10 +231,10 @@ def _build_classifier(
     if bias is None:
         raise CheckpointError(f"{name}: the classifier has no bias (output_bias)")
     count = reader.shapes[bias][0]
-    options: dict[str, Any] = {"labels": [str(n) for n in range(count)]}
+    options = {"labels": [str(n) for n in range(count)], **found.family.classifier}
     for own in map(own_block, data.values()):
         if len(own.get("labels", ())) == count:
-            options = {key: own[key] for key in ("labels", "pair", "task")}
+            options |= {key: own[key] for key in CLASSIFIER_KEYS if key in own}
     if found.tasks:
         options["task"] = found.tasks[0]
     return Classifier(encoder, **options)

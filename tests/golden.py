@@ -64,10 +64,12 @@ class Case:
             return "pretraining_data"
         if name.startswith("tinybert"):
             return "distillation"
+        if list(self.folder.glob("pytorch_model.bin")):
+            return "pytorch"
         if self.meta.get("weights") or not list(self.folder.glob("*.index")):
             return "foreign"
         family = str(self.meta.get("family", "")).lower()
-        foreign = ("t5", "roformer", "gpt", "gau")
+        foreign = ("t5", "gpt", "gau")
         return "foreign" if family.startswith(foreign) else "bert4keras"
 
     @functools.cached_property

@@ -27,6 +27,7 @@ CASES = {
     "albert": ("AlbertForPreTraining", {"embedding_size": 8, "hidden_act": "relu"}),
     "electra": ("ElectraForPreTraining", {"embedding_size": 8}),
     "electra_generator": ("ElectraForMaskedLM", {"embedding_size": 8}),
+    "roformer": ("RoFormerForMaskedLM", {"embedding_size": 8}),
 }
 
 
@@ -41,7 +42,8 @@ def main(target: Path) -> None:
     for name, (cls, more) in CASES.items():
         kind = getattr(transformers, cls)
         model = kind(kind.config_class(**SIZES, **more)).eval()
-        for weight in model.parameters():
+        # Not RoFormer's sinusoids, which are parameters there.
+        for weight in (w for w in model.parameters() if w.requires_grad):
             torch.nn.init.normal_(weight, std=0.1 if weight.dim() == 1 else 0.2)
         model.save_pretrained(target / name)
         tensors = {key: torch.tensor(value) for key, value in inputs.items()}

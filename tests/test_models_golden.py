@@ -8,7 +8,7 @@ from keras import ops
 import kerasplm as plm
 from kerasplm import checkpoint, losses
 from kerasplm.layers import ACTIVATIONS
-from kerasplm.relative import relative_table
+from kerasplm.relative import relative_table, rotations
 from tests import golden
 from tests.golden import (
     HIDDEN,
@@ -29,6 +29,7 @@ KNOWN = {
     "bert4keras",
     "finetune",
     "foreign",
+    "pytorch",
     "helpers",
     "tokenizers",
     "tokenizer_bert4keras",
@@ -265,10 +266,13 @@ def after_attention(encoder, n, x, out, batch):
     block = encoder.layers_in_order()[n]
     weights = ops.softmax(out["attention_scores"][n], axis=-1)
     mask = weights > 0  # what the softmax keeps is what the mask allowed
-    relative = None
-    if encoder.config.position == "nezha":
+    positions = encoder.config.position
+    relative = rotary = None
+    if positions == "nezha":
         relative = relative_table(encoder.config, x.shape[1], "float32")
-    a, _ = block.attention(x, attention_mask=mask, relative=relative)
+    elif positions == "rotary":
+        rotary = rotations(encoder.config, np.arange(x.shape[1])[None], "float32")
+    a, _ = block.attention(x, attention_mask=mask, relative=relative, rotary=rotary)
     return block.attention_norm(x + a)
 
 

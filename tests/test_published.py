@@ -8,8 +8,9 @@ import pytest
 import kerasplm as plm
 from kerasplm import checkpoint
 from kerasplm.families import Hints, recognise
+from kerasplm.files import read_json
 from kerasplm.published import complete_config
-from kerasplm.sources import Source, read_json
+from kerasplm.sources import Source
 
 FOLDER = Path(__file__).parent / "published"
 # Folder: family, weights without heads (computed from the configuration), heads.

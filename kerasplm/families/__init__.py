@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from kerasplm.errors import FamilyError
 from kerasplm.families.albert import ALBERT, ALBERT_BRIGHTMART
 from kerasplm.families.base import SLOTS, Family
-from kerasplm.families.bert import BERT, WOBERT
+from kerasplm.families.bert import BERT, TINYBERT, WOBERT
 from kerasplm.families.electra import (
     ELECTRA,
     ELECTRA_GENERATOR,
@@ -33,6 +33,7 @@ FAMILIES: dict[str, Family] = {
     for family in (
         BERT,
         WOBERT,
+        TINYBERT,
         ALBERT_BRIGHTMART,
         ALBERT,
         ELECTRA,
@@ -220,7 +221,7 @@ def recognise(
         # The heads told the family; where it is named, an encoder alone will do.
         absent = tuple(p for p in declared.absent if p.startswith("encoder/"))
         declared = dataclasses.replace(declared, absent=absent)
-        return _supported(_demand(declared, where), where)
+        return _demand(declared, where)
     wanted = {"", "both", part or "discriminator"}
     found = [match(f, variables) for f in FAMILIES.values() if f.part in wanted]
     fits = [m for m in found if m.exact]
@@ -237,30 +238,23 @@ def recognise(
 
 
 def _choose(fits: list[Match], hints: Hints, where: str) -> Match:
+    if len(fits) == 1:
+        return fits[0]
     for speaks in (hints.config_fits, hints.path_fits, hints.vocab_fits):
         chosen = [m for m in fits if speaks(m.family)]
         if len(chosen) == 1:
-            return _supported(chosen[0], where)
+            return chosen[0]
     plain = [m for m in fits if not m.family.hint_only]
     if hints.mask:
         # A vocabulary with [MASK] speaks against the families that have none.
         plain = [m for m in plain if m.family.vocab_hint != "no_mask"]
     if len(plain) == 1:
-        return _supported(plain[0], where)
+        return plain[0]
     options = " or ".join(f"family={m.family.name!r} ({m.family.title})" for m in fits)
     raise FamilyError(
         f"{where}: the variables fit several families, and neither configuration nor "
         f"the names of file and folder nor a vocab.txt tell which. Pass {options}"
     )
-
-
-def _supported(found: Match, where: str) -> Match:
-    if found.family.unsupported:
-        raise FamilyError(
-            f"{where}: a {found.family.title} checkpoint, which kerasplm cannot run: "
-            f"{found.family.unsupported}"
-        )
-    return found
 
 
 def _demand(found: Match, where: str) -> Match:

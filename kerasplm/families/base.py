@@ -63,13 +63,14 @@ class Family:
             it, because another one has the same variables.
         config_file: Name under which `save_checkpoint` writes the configuration.
         tokenizer: Rules for control characters: "bert" or "electra".
+        max_word_chars: Longer words become [UNK].
         head_size: If the original code derives the number of heads from the hidden
             size, the width of one head.
         lowercase: Whether the original tokenizer folds case by default.
         ask: Config fields to ask for where no JSON gives them, because the family's
             releases differ.
-        unsupported: Why the family is known but cannot be loaded; it is listed so
-            that its checkpoints are not taken for another family's.
+        classifier: Arguments of `Classifier` with which the original code builds its
+            classifier, where they are not the defaults.
     """
 
     name: str
@@ -88,10 +89,11 @@ class Family:
     hint_only: bool = False
     config_file: str = "bert_config.json"
     tokenizer: Literal["bert", "electra"] = "bert"
+    max_word_chars: int = 200
     head_size: int | None = None
     lowercase: bool = True
     ask: tuple[str, ...] = ()
-    unsupported: str = ""
+    classifier: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def ours(self, theirs: str) -> tuple[str, dict[str, str]] | None:
         """Return our path of a checkpoint name and its placeholders, or None."""

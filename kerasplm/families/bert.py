@@ -1,4 +1,4 @@
-"""BERT and the models with its layout: RoBERTa-zh, BERT-wwm, RBT, WoBERT."""
+"""BERT and the models with its layout: RoBERTa-zh, BERT-wwm, RBT, WoBERT, TinyBERT."""
 
 from kerasplm.families.base import TRANSPOSE, Entry, Family
 
@@ -61,4 +61,22 @@ WOBERT = Family(
     path_hint="wobert",
     vocab_hint="words",
     hint_only=True,
+)
+
+# A student keeps its layer to the teacher's width; without that it is a BERT.
+TINYBERT = Family(
+    name="tinybert",
+    title="TinyBERT (general and task-specific students)",
+    source="huawei-noah/Pretrained-Language-Model TinyBERT/transformer/modeling.py",
+    paper="arXiv:1909.10351",
+    weights=BERT.weights,
+    required=BERT.required,
+    gelu="gelu_erf",
+    other=(*OTHER_HEADS, "fit_dense/.*"),
+    path_hint="tinybert",
+    hint_only=True,
+    config_file="config.json",
+    tokenizer="electra",
+    max_word_chars=100,
+    classifier={"activation": "relu", "dropout": 0.0},
 )

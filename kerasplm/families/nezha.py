@@ -1,5 +1,6 @@
-"""NEZHA (relative positions) and NEZHA-Gen (a causal BERT without segments)."""
+"""NEZHA (relative positions), RoFormer (rotary), NEZHA-Gen (causal, no segments)."""
 
+from kerasplm.families.albert import MAPPING
 from kerasplm.families.base import Entry, Family
 from kerasplm.families.bert import HEADS, LAYERS, MLM, OTHER_HEADS, POOLER, TABLES
 
@@ -25,14 +26,15 @@ NEZHA = Family(
 # The same variables, yet another position encoding: never to be read as NEZHA.
 ROFORMER = Family(
     name="roformer",
-    title="RoFormer",
-    source="ZhuiyiTechnology/roformer",
+    title="RoFormer (rotary positions; not RoFormerV2)",
+    source="ZhuiyiTechnology/roformer; bojone/bert4keras models.py",
     paper="arXiv:2104.09864",
-    weights=NEZHA.weights,
+    weights={**NEZHA.weights, **MAPPING},
     required=NEZHA.required,
+    gelu="gelu_erf",
+    fixed={"position": "rotary"},
     other=OTHER_HEADS,
     path_hint="roformer",
-    unsupported="rotary positions are not implemented",
 )
 
 # Both releases have the same variables and "gelu" in the configuration, yet the
