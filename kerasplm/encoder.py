@@ -28,6 +28,7 @@ class Encoder(keras.Model):
     Args:
         config: Sizes and choices.
         name: Name of the model.
+        family: Whose checkpoint it was loaded from; only kept, for saving.
 
     Example:
         >>> encoder = Encoder(Config(vocab_size=100, hidden_size=24,
@@ -39,9 +40,16 @@ class Encoder(keras.Model):
     of the projects that grew from it.
     """
 
-    def __init__(self, config: Config, name: str = "encoder", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        config: Config,
+        name: str = "encoder",
+        family: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.config = config
+        self.family = family
         self.embeddings = Embeddings(config)
         self.blocks = [Block(config, name=name) for name in self._block_names()]
         self.pooler = None
@@ -174,13 +182,18 @@ class Encoder(keras.Model):
         return {
             "config": self.config.to_dict(),
             "name": self.name,
+            "family": self.family,
             "trainable": self.trainable,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Build from what `get_config` returned."""
-        encoder = cls(Config.from_dict(config["config"]), name=config["name"])
+        encoder = cls(
+            Config.from_dict(config["config"]),
+            name=config["name"],
+            family=config.get("family"),
+        )
         encoder.trainable = config.get("trainable", True)
         return encoder
 

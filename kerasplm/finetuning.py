@@ -268,7 +268,7 @@ def _digest(model: str | Path) -> str:
         files = [*source.configs(), source.vocab()]
         if source.prefix is not None:
             index = source.prefix.with_name(f"{source.prefix.name}.index")
-            files.append(source.prefix if source.is_hugging_face else index)
+            files.append(source.prefix if source.kind != "tf1" else index)
         found = [file.read_bytes() for file in files if file is not None]
     return hashlib.sha256(b"".join(found)).hexdigest()
 

@@ -139,8 +139,7 @@ def save_huggingface(
 
     parts = checkpoint.components(model)
     encoder = parts["encoder"]
-    owner = model if hasattr(model, "load_report") else encoder
-    name = owner.load_report.family if hasattr(owner, "load_report") else "bert"
+    name = encoder.family or "bert"
     if name not in _CLASSES:
         raise FamilyError(
             f"family {name!r} is not in transformers; {', '.join(_CLASSES)} are"

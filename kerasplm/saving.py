@@ -72,7 +72,8 @@ def _family_of(model: keras.Model, name: str | None) -> Family:
     encoder = _encoder(model)
     for owner in (model, encoder):
         if name is None and hasattr(owner, "load_report"):
-            name = owner.load_report.family
+            name = owner.load_report.family or None
+    name = name or encoder.family
     if name is not None:
         return family_named(name)
     fits = [f for f in FAMILIES.values() if _fits(model, encoder.config, f)]

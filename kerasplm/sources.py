@@ -2,12 +2,13 @@
 
 import contextlib
 import dataclasses
+import functools
 import glob
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kerasplm.archive import SUFFIXES, is_archive, unpack
 from kerasplm.checkpoint import Reader, Weights
@@ -15,11 +16,15 @@ from kerasplm.errors import CheckpointError
 from kerasplm.families import Hints
 from kerasplm.files import read_json
 from kerasplm.huggingface import HuggingFaceReader
+from kerasplm.keras_h5 import Bert4KerasReader, is_keras2
 from kerasplm.tensor_files import FILES, WEIGHTS, is_tensor_file
 
 _CONFIG = re.compile(
     r"(?!tokenizer|generation|special)(.*config.*|(disc|gen).*tor)\.json"
 )
+# Keras 3, and HDF5 of Keras 2, whose users also write ".weights".
+_KERAS = (".keras", ".h5", ".hdf5", ".weights")
+Kind = Literal["tf1", "huggingface", "bert4keras", "keras"]
 _STEP = re.compile(r".*?-(\d+)")
 
 
@@ -29,8 +34,8 @@ class Source:
 
     Args:
         folder: The folder that holds them.
-        prefix: The checkpoint without ".index", or a file of Hugging Face; None if
-            the folder has neither.
+        prefix: The checkpoint without ".index", or a file of Hugging Face or Keras;
+            None if the folder has none.
         name: What the user gave, for messages.
     """
 
@@ -52,10 +57,16 @@ class Source:
             )
         return self.prefix
 
-    @property
-    def is_hugging_face(self) -> bool:
-        """Whether the weights are in Hugging Face's format."""
-        return self.prefix is not None and is_tensor_file(self.prefix)
+    @functools.cached_property
+    def kind(self) -> Kind:
+        """In which format the weights are."""
+        if self.prefix is None or not self.prefix.is_file():
+            return "tf1"
+        if is_tensor_file(self.prefix):
+            return "huggingface"
+        if self.prefix.suffix != ".keras" and is_keras2(self.prefix):
+            return "bert4keras"
+        return "keras"
 
     def weights(self, index_only: bool = False) -> Weights:
         """Open the weights, in whatever format they are.
@@ -66,8 +77,14 @@ class Source:
         Raises:
             CheckpointError: There are none, or they are damaged.
         """
-        if not self.is_hugging_face:
+        if self.kind == "tf1":
             return Reader(self.checkpoint, index_only)
+        if self.kind == "bert4keras":
+            return Bert4KerasReader(self.checkpoint)
+        if self.kind == "keras":
+            raise CheckpointError(
+                f"{self.checkpoint}: a file of Keras has no variables by name"
+            )
         kinds = [read_json(file).get("model_type") for file in self.configs()]
         return HuggingFaceReader(self.checkpoint, str((kinds or ["bert"])[0] or "bert"))
 
@@ -127,7 +144,7 @@ def open_source(x: str | Path) -> Iterator[Source]:
             yield _in_folder(Path(folder), str(x))
     elif path.is_dir():
         yield _in_folder(path, str(x))
-    elif path.is_file() and is_tensor_file(path):
+    elif path.is_file() and (is_tensor_file(path) or path.suffix in _KERAS):
         yield Source(path.parent, path, str(x))
     else:
         prefix = path.with_name(
@@ -149,8 +166,12 @@ def _in_folder(folder: Path, name: str) -> Source:
     indexes = _files(folder, "*.index") or _files(folder, "**/*.index")
     if not indexes:
         place = _nested(folder)
-        files = (place / file for file in FILES)
-        return Source(place, next((f for f in files if f.is_file()), None), name)
+        found = [place / file for file in FILES if (place / file).is_file()]
+        if not found:
+            found = [f for f in _files(place, "*") if f.suffix in _KERAS]
+            if len(found) > 1:
+                raise _several(name, [file.name for file in found])
+        return Source(place, found[0] if found else None, name)
     steps = [_STEP.fullmatch(file.stem) for file in indexes]
     if len(indexes) > 1 and all(steps):
         # Checkpoints of one training: the last step.
@@ -158,14 +179,17 @@ def _in_folder(folder: Path, name: str) -> Source:
             (int(s[1]), f) for s, f in zip(steps, indexes, strict=True) if s
         )
     elif len(indexes) > 1:
-        found = ", ".join(str(file.relative_to(folder))[:-6] for file in indexes)
-        raise CheckpointError(
-            f"{name}: expected one checkpoint, found {len(indexes)}: {found}. Pass the "
-            "path of one of them"
-        )
+        raise _several(name, [str(f.relative_to(folder))[:-6] for f in indexes])
     else:
         index = indexes[0]
     return Source(index.parent, index.with_suffix(""), name)
+
+
+def _several(name: str, found: Sequence[str]) -> CheckpointError:
+    return CheckpointError(
+        f"{name}: expected one checkpoint, found {len(found)}: {', '.join(found)}. "
+        "Pass the path of one of them"
+    )
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import keras
 
-from kerasplm import checkpoint
+from kerasplm import checkpoint, keras_files
 from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import CheckpointError, ConfigError
@@ -19,6 +19,7 @@ from kerasplm.families import Match, family_named, recognise
 from kerasplm.files import read_json
 from kerasplm.heads import HEADS, Classifier, PretrainedModel
 from kerasplm.huggingface import from_config_json
+from kerasplm.keras_h5 import from_bert4keras_json
 from kerasplm.layers import initialize_with
 from kerasplm.load_report import LoadReport
 from kerasplm.published import (
@@ -81,8 +82,12 @@ def load(
         >>> model = load("albert_tiny.zip", heads="pretraining")  # doctest: +SKIP
     """
     with open_source(x) as source:
-        reader = source.weights()
         data = json_files(source, config)
+        if source.kind == "keras":
+            if skip or part:
+                raise ConfigError(f"{x}: a Keras file loads whole: no skip, no part")
+            return keras_files.load(source, data, heads, family, fields)
+        reader = source.weights()
         found = recognise_source(source, reader, data, family, part)
         settings, assumed = configure(source, found, reader, data, fields)
         # Weights that are skipped need true initial values.
@@ -99,8 +104,10 @@ def json_files(source: Source, config: str | Path | None = None) -> JsonFiles:
     """Read the configurations beside a checkpoint, or the one that was named."""
     files = source.configs() if config is None else [Path(config)]
     data = {file: expand_hparams(read_json(file)) for file in files}
-    if source.is_hugging_face:
+    if source.kind == "huggingface":
         return {file: from_config_json(d, str(file)) for file, d in data.items()}
+    if source.kind == "bert4keras":
+        return {file: from_bert4keras_json(d) for file, d in data.items()}
     return data
 
 
@@ -158,7 +165,7 @@ def configure(
     """Return the configuration that fits the weights, and what was assumed."""
     name = source.name
     # A folder of Hugging Face holds one network and its own configuration.
-    mine = data if source.is_hugging_face else _candidates(data, found)
+    mine = _candidates(data, found) if source.kind == "tf1" else data
     candidates: list[tuple[str, dict[str, Any] | None]] = [
         (str(file), values) for file, values in mine.items()
     ]
@@ -193,7 +200,7 @@ def _build(
     reader: checkpoint.Weights,
     data: JsonFiles,
 ) -> keras.Model:
-    encoder = Encoder(config)
+    encoder = Encoder(config, family=found.family.name)
     if heads is None:
         return encoder
     held = checkpoint.heads_in(found)

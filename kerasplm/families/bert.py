@@ -37,7 +37,8 @@ CLASSIFIER: dict[str, Entry] = {
     "classifier/logits/bias": "output_bias",
 }
 HEADS = MLM | SENTENCE_PAIR | CLASSIFIER
-OTHER_HEADS = ("cls/squad/.*", "(start|end)_logits/.*", "answer_class/.*")
+# "layers" are those of a network around an encoder, from a Keras file.
+OTHER_HEADS = ("cls/squad/.*", "(start|end)_logits/.*", "answer_class/.*", "layers/.*")
 
 BERT = Family(
     name="bert",

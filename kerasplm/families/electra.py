@@ -39,7 +39,12 @@ ELECTRA = Family(
     gelu="gelu_erf",
     fixed={"pooler": "none"},
     part="discriminator",
-    other=("generator/.*", "generator_predictions/.*", "task_specific/.*"),
+    other=(
+        "generator/.*",
+        "generator_predictions/.*",
+        "task_specific/.*",
+        "layers/.*",
+    ),
     config_file="discriminator_config.json",
     tokenizer="electra",
 )

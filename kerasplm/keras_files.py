@@ -1,0 +1,196 @@
+"""Models and weights that Keras 3 saved: `.keras` and `.weights.h5`."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasplm import checkpoint
+from kerasplm.config import Config
+from kerasplm.encoder import Encoder
+from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.families import family_named
+from kerasplm.heads import Classifier, PretrainedModel
+from kerasplm.load_report import LoadReport
+from kerasplm.published import CLASSIFIER_KEYS, fields_from_json, own_block
+from kerasplm.sources import Source
+
+# Groups of a `.weights.h5` file that show the heads of a `PretrainedModel`.
+_HEADS = {
+    "masked_lm_head": "mlm",
+    "dense": "sentence_pair",
+    "token_discriminator": "rtd",
+}
+_DAMAGE = (ValueError, OSError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
+
+
+def load(
+    source: Source,
+    data: Mapping[Path, Mapping[str, Any]],
+    heads: str | None,
+    family: str | None,
+    fields: Mapping[str, Any],
+) -> keras.Model:
+    """Load the model of a Keras file.
+
+    Args:
+        source: Where it is.
+        data: The configurations beside it; `.weights.h5` needs one of ours.
+        heads: As for `kerasplm.load`.
+        family: As for `kerasplm.load`.
+        fields: `Config` fields to change; the weights stay.
+
+    Raises:
+        CheckpointError: It is damaged, holds code, or another model.
+        ConfigError: The configuration is missing or does not fit.
+    """
+    path = source.checkpoint
+    if path.suffix == ".keras":
+        model = load_archive(path, fields)
+    else:
+        model = load_weights(path, *_config(path, data, family, fields))
+    encoder = model if isinstance(model, Encoder) else model.encoder
+    kinds: dict[str | None, type[keras.Model]] = {
+        None: Encoder,
+        "pretraining": PretrainedModel,
+        "classification": Classifier,
+    }
+    if heads not in kinds:
+        raise ConfigError(f"heads must be one of {', '.join(map(str, kinds))}")
+    wanted: keras.Model = encoder if heads is None else model
+    if not isinstance(wanted, kinds[heads]):
+        raise CheckpointError(
+            f"{source.name}: holds no head for {heads}, but a {type(model).__name__}"
+        )
+    names = {path: path for path in checkpoint.named_weights(model)}
+    kept = checkpoint.named_weights(wanted)
+    parts = dict.fromkeys(name.split("/")[0] for name in names)
+    wanted.load_report = LoadReport(
+        family=family or encoder.family or "",
+        prefix=str(path),
+        loaded={name: name for name in kept},
+        skipped=(),
+        unused=tuple(name for name in names if name not in kept),
+        slots=(),
+        heads=tuple(part for part in parts if part != "encoder"),
+        lacks=(),
+    )
+    return wanted
+
+
+def _config(
+    path: Path,
+    data: Mapping[Path, Mapping[str, Any]],
+    family: str | None,
+    fields: Mapping[str, Any],
+) -> tuple[Config, dict[str, Any]]:
+    """Return the configuration of weights that have none in them."""
+    if len(data) != 1:
+        names = ", ".join(file.name for file in data) or "none"
+        raise ConfigError(
+            f"{path}: the file holds no configuration: expected one JSON beside it or "
+            f"config=PATH, found {names}"
+        )
+    ((file, values),) = data.items()
+    own = own_block(values)
+    name = family or own.get("family")
+    if name is None:
+        raise ConfigError(
+            f"{file}: a configuration alone does not tell its family. Pass family="
+        )
+    given = fields_from_json(values, family_named(name)) | dict(fields)
+    given.setdefault("hidden_act", family_named(name).gelu)
+    try:
+        return Config.from_dict(given), {**own, "family": name}
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
+def load_archive(path: Path, changes: Mapping[str, Any]) -> keras.Model:
+    """Load a model that `model.save("x.keras")` wrote, without its optimizer.
+
+    Keras builds only registered classes; code in the file (a Lambda) is refused.
+
+    Args:
+        path: The file.
+        changes: `Config` fields to change; the weights stay.
+
+    Raises:
+        CheckpointError: It is damaged, holds code, or another model than ours.
+    """
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except _DAMAGE as error:
+        raise CheckpointError(
+            f"{path}: no model that Keras saved ({_line(error)})"
+        ) from error
+    if not isinstance(model, Encoder | PretrainedModel | Classifier):
+        raise CheckpointError(
+            f"{path}: expected an Encoder, a PretrainedModel or a Classifier, found "
+            f"{type(model).__name__}. keras.models.load_model reads it"
+        )
+    if not changes:
+        return model
+    own = model.get_config()
+    parent = own.get("encoder", {}).get("config", own)
+    parent["config"] = Config.from_dict(parent["config"]).replace(**changes).to_dict()
+    changed = type(model).from_config(own)
+    shapes = [(list(a.shape), list(b.shape)) for a, b in _pairs(changed, model)]
+    if len(changed.weights) != len(model.weights) or any(a != b for a, b in shapes):
+        raise ConfigError(
+            f"{path}: its weights do not fit a network with "
+            + ", ".join(f"{key}={value!r}" for key, value in changes.items())
+        )
+    changed.set_weights(model.get_weights())
+    return changed
+
+
+def _pairs(a: keras.Model, b: keras.Model) -> Any:
+    return zip(a.weights, b.weights, strict=False)
+
+
+def load_weights(path: Path, config: Config, own: Mapping[str, Any]) -> keras.Model:
+    """Build the model of a `.weights.h5` file and fill it.
+
+    Args:
+        path: What `model.save_weights` wrote.
+        config: The configuration, which the file does not hold.
+        own: What our JSON says of a classifier.
+
+    Raises:
+        CheckpointError: It is damaged or of another model.
+        ConfigError: It holds a classifier, and nothing says its labels.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            groups, heads = set(file), list(file.get("heads", ()))
+    except OSError as error:
+        raise CheckpointError(f"{path}: no HDF5 file ({_line(error)})") from error
+    encoder = Encoder(config, family=own.get("family"))
+    model: keras.Model = encoder
+    if heads and set(heads) <= set(_HEADS):
+        held = [_HEADS[head] for head in heads]
+        model = PretrainedModel(encoder, [h for h in _HEADS.values() if h in held])
+    elif "encoder" in groups:
+        if "labels" not in own:
+            raise ConfigError(
+                f"{path}: holds a classifier, but no configuration beside it says its "
+                "labels. Build the Classifier and call its load_weights"
+            )
+        options = {k: v for k, v in own.items() if k in CLASSIFIER_KEYS}
+        model = Classifier(encoder, **options)
+    try:
+        model.load_weights(path)
+    except _DAMAGE as error:
+        raise CheckpointError(
+            f"{path}: does not fit the model of the configuration ({_line(error)})"
+        ) from error
+    return model
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
