@@ -97,6 +97,22 @@ RELEASED = {
 MISTAKEN = {"albert_tiny_zh_google": {"num_hidden_layers": 1}}
 
 
+# What a plausible row would have wrong.
+TRAPS = {
+    "albert-*-zh.google": {"hidden_act": "relu", "hidden_dropout_prob": 0.0},
+    "albert-*-zh.brightmart": {"ln_type": "post", "hidden_act": "gelu_tanh"},
+    "electra-*": {"hidden_act": "gelu_erf", "attention_probs_dropout_prob": 0.1},
+    "electra-180g-small-ex-zh.hfl": {"embedding_size": None, "num_hidden_layers": 24},
+    "roberta-l24-base-zh.brightmart": {"hidden_size": 768},
+    "roberta-plus-tiny-*": {"pooler": "none", "head_size": 26, "key_size": 104},
+    "simbert-*": {"pooler": "linear", "attention": "unilm", "hidden_act": "gelu_erf"},
+    "nezha-gen-*": {"type_vocab_size": 0, "attention": "causal"},
+    "nezha-large*": {"position": "nezha", "max_relative_position": 64},
+    "tinybert-*4l-*": {"intermediate_size": 1200, "hidden_act": "gelu_erf"},
+    "*": {"layer_norm_eps": 1e-12, "inner_group_num": 1, "ffn_groups": 1},
+}
+
+
 @functools.cache
 def count(config):
     """Count the weights of an encoder; its memory is never touched."""
@@ -259,6 +275,15 @@ def test_row_agrees_with_its_family(name):
     assert {key: getattr(config, key) for key in family.fixed} == family.fixed
     if config.hidden_act.startswith("gelu"):
         assert config.hidden_act == family.gelu
+
+
+@pytest.mark.parametrize("pattern", TRAPS)
+def test_traps(pattern):
+    names = fnmatch.filter(ENCODERS, pattern)
+    assert names
+    for name in names:
+        config = config_of(name)
+        assert {k: getattr(config, k) for k in TRAPS[pattern]} == TRAPS[pattern]
 
 
 @pytest.mark.parametrize("folder", RELEASED)

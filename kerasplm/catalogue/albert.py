@@ -15,6 +15,7 @@ _SHARED: dict[str, Any] = {
 _OWN_LAYOUT: dict[str, Any] = _SHARED | {"embedding_projection": "before_norm"}
 _RELU: dict[str, Any] = _SHARED | {"hidden_act": "relu"}
 
+_ERF = "; transformers computes gelu in the erf form, the original in the tanh form"
 _DROPOUT = "No dropout in pre-training; 0.1 may help fine-tuning."
 _XLARGE = (
     "Post-norm, whatever the downloaded configuration says (CLUE's copy says preln)."
@@ -57,7 +58,7 @@ def _row(
         licence=licence,
         paper="arXiv:1909.11942",
         learning_rates=rates,
-        notes=(_DROPOUT, *notes),
+        notes=notes,
     )
 
 
@@ -67,18 +68,22 @@ def _own(
     sizes: tuple[int, int, int],
     parameters: int,
     archive: str,
+    notes: tuple[str, ...] = (),
     **row: Any,
 ) -> Entry:
     """Return a row of brightmart's own layout."""
+    notes = (_DROPOUT, *notes)
     config = network(*sizes, **_OWN_LAYOUT)
     source = Archive(url=f"{_BRIGHTMART}/{archive}.zip")
-    return _row(name, title, "albert_brightmart", config, parameters, source, **row)
+    return _row(
+        name, title, "albert_brightmart", config, parameters, source, notes=notes, **row
+    )
 
 
-def _port(size: str) -> HuggingFace:
+def _port(size: str, differs: str = "") -> HuggingFace:
     return HuggingFace(
         repo=f"voidful/albert_chinese_{size}",
-        note="port by voidful, with BERT's tokenizer",
+        note=f"port by voidful, with BERT's tokenizer{differs}",
     )
 
 
@@ -204,11 +209,12 @@ ROWS = (
         network(*_TINY, **_SHARED),
         4_080_520,
         Archive(url=f"{_BRIGHTMART}/albert_tiny_zh_google.zip"),
-        _port("tiny"),
+        _port("tiny", _ERF),
         config_file="albert_config_tiny_g.json",
         size="16 MB",
         rates=_TINY_RATES,
         notes=(
+            _DROPOUT,
             "The downloaded configuration may say num_hidden_layers 1, as one copy "
             "does, where the project's own says 4: its layers share their weights, so "
             "a check against the shapes cannot tell.",
@@ -221,10 +227,11 @@ ROWS = (
         network(6, 384, 12, **_SHARED),
         4_742_272,
         Archive(url=f"{_BRIGHTMART}/albert_small_zh_google.zip"),
-        _port("small"),
+        _port("small", _ERF),
         config_file="albert_config_small_google.json",
         size="18.5 MB",
         rates=(1e-4,),
+        notes=(_DROPOUT,),
     ),
     _google("base", network(*_BASE, **_RELU), 10_547_968, "10M to 12M"),
     _google("large", network(*_LARGE, **_RELU), 16_548_352, "16.5M to 18M"),

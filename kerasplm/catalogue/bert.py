@@ -29,8 +29,8 @@ _ERF = (
 _MIRROR = "mirror by CLUE; the files lie flat in the archive"
 _NO_HEADS = "The release has no MLM head, so it cannot fill masks."
 _HUB_HEADS = (
-    "The Hugging Face copies have the variables of an MLM head; whether it was trained "
-    "is not stated."
+    "The Hugging Face copies may have the variables of an MLM head; whether it was "
+    "trained is not stated."
 )
 _NO_NSP = "Pre-trained without next-sentence prediction, which alone trains a pooler."
 _PLAIN_TEXT = "Whole words were masked in pre-training only: texts need no segmenting."

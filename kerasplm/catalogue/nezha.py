@@ -151,8 +151,9 @@ ROWS = (
         learning_rates=(),
         notes=(
             _NO_LIMIT,
-            "Trained on masked words only, so it should hold no pooler: not verified. "
-            "With one it has 111,442,176 parameters.",
+            "Pre-trained with the MLM objective alone, so it should hold no pooler; "
+            "this is not verified.",
+            "With a pooler it has 111,442,176 parameters.",
             "Trained with bert4keras, whose gelu is the erf form unless set otherwise; "
             "hidden_act='gelu_erf' chooses it.",
         ),

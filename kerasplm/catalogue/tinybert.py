@@ -8,7 +8,7 @@ _ERF: dict[str, Any] = {"hidden_act": "gelu_erf"}
 _FILES = ("config.json", "pytorch_model.bin", "vocab.txt")
 _HEADS = (
     "By its size the file also has an MLM head, a sentence-pair head and "
-    "fit_dense; general distillation trains none of the two heads."
+    "fit_dense; general distillation trains neither head."
 )
 _V1 = "The first version, with which the paper's results were made."
 _V2 = "Distilled on books and Wikipedia without [MASK] in the text."

@@ -140,8 +140,9 @@ def _wobert(
         learning_rates=(1e-5, 2e-5),
         notes=(
             _WORDS,
-            "Trained on masked words only, so it should hold no pooler: not verified. "
-            "With one it has 590,592 parameters more.",
+            "Pre-trained with the MLM objective alone, so it should hold no pooler; "
+            "this is not verified.",
+            "With a pooler it has 590,592 parameters more.",
             *notes,
         ),
     )
