@@ -21,6 +21,10 @@ class ArchiveError(PLMError):
     """An archive is broken or hostile (path traversal, links, a bomb)."""
 
 
+class CatalogueError(PLMError):
+    """The catalogue has no model of that name."""
+
+
 class VocabError(PLMError):
     """A vocabulary file cannot be used."""
 
