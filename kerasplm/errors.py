@@ -21,6 +21,10 @@ class ArchiveError(PLMError):
     """An archive is broken or hostile (path traversal, links, a bomb)."""
 
 
+class DownloadError(PLMError):
+    """A file could not be fetched, or is not the file that was expected."""
+
+
 class VocabError(PLMError):
     """A vocabulary file cannot be used."""
 
