@@ -18,7 +18,8 @@ from kerasplm.errors import DownloadError
 from kerasplm.files import write_text
 from kerasplm.progress import Reporter
 
-# In a row without a new byte; the pause doubles from one to the next.
+# In a row; one that brings new bytes is the first of a new row. The pause doubles
+# from one to the next.
 ATTEMPTS = 5
 BACKOFF = 1.0  # seconds
 _CHUNK = 2**16
