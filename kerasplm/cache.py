@@ -27,6 +27,9 @@ def cache_folder(cache: str | Path | None = None) -> Path:
     Args:
         cache: What the user gave; else the environment variable KERASPLM_CACHE
             counts, else `kerasplm` in XDG_CACHE_HOME, which is ~/.cache by default.
+
+    Raises:
+        DownloadError: The user has no home folder.
     """
     if cache is None:
         cache = os.environ.get("KERASPLM_CACHE") or None
@@ -35,7 +38,12 @@ def cache_folder(cache: str | Path | None = None) -> Path:
         # The XDG specification has relative paths ignored.
         home = xdg if xdg.is_absolute() else Path("~/.cache")
         cache = home / "kerasplm"
-    return Path(cache).expanduser().absolute()
+    try:
+        return Path(cache).expanduser().absolute()
+    except RuntimeError as error:
+        raise DownloadError(
+            f"{cache}: no such home folder ({error}). Set KERASPLM_CACHE"
+        ) from error
 
 
 def is_offline(offline: bool | None = None) -> bool:
@@ -76,7 +84,8 @@ def read_marker(folder: Path) -> dict[str, Any]:
 
 def write_marker(folder: Path, marker: Mapping[str, Any]) -> None:
     """Write the marker of a folder, whole or not at all."""
-    write_text(folder / MARKER, json.dumps(marker, indent=1, ensure_ascii=False))
+    # In ASCII: an old archive may hold names that are not Unicode.
+    write_text(folder / MARKER, json.dumps(marker, indent=1))
 
 
 def read_files(marker: Mapping[str, Any], folder: Path) -> dict[str, Fetched]:

@@ -54,7 +54,8 @@ def download(
 
     Returns:
         A folder for `load`: `cache/name`, or `cache/name/part` for a source of one
-        part. Files that the user has put there are taken as they are.
+        part. A folder that the user filled is taken as it is; a downloaded one of
+        which a file is gone or has another size is downloaded again.
 
     Raises:
         DownloadError: No source works; the message names the reason of each, and what
@@ -64,7 +65,7 @@ def download(
         >>> folder = download(row.name, row.sources)    # doctest: +SKIP
         >>> encoder = load(folder)                      # doctest: +SKIP
 
-    Source: the file layout is that of https://huggingface.co/docs/hub/models-downloading.
+    Source: huggingface/huggingface_hub, file_download.py (addresses, headers).
     """
     for key, value in (("name", name), ("part", part or "all")):
         if not PLAIN_NAME.fullmatch(value):

@@ -95,7 +95,8 @@ class Handler(BaseHTTPRequestHandler):
         """Send the status and the headers; return the first byte to send."""
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         size, start, code, extra = len(served.data), 0, 200, {}
-        same = self.headers.get("If-Range", served.tag) == served.tag
+        strong = [served.tag, served.headers.get("Last-Modified")]
+        same = self.headers.get("If-Range", served.tag) in strong
         if asked and served.ranges and (same or not served.if_range):
             start, code = int(asked[1]), 206
             if start >= size:

@@ -133,8 +133,12 @@ def test_archive(get, server, tmp_path, kind):
     files = {"deep/m.ckpt.index": b"i", "deep/vocab.txt": b"v"}
     data = zipped(files)
     if kind == "tar.gz":
+        # A name in GBK, as old archives have them, is no Unicode.
+        files["模型.txt".encode("gbk").decode("utf-8", "surrogateescape")] = b"n"
         buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        with tarfile.open(
+            fileobj=buffer, mode="w:gz", format=tarfile.GNU_FORMAT
+        ) as tar:
             for name, member in files.items():
                 info = tarfile.TarInfo(name)
                 info.size = len(member)
@@ -280,3 +284,5 @@ def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("KERASPLM_CACHE", "~/own")
     assert cache_folder() == Path("/home/u/own")
     assert cache_folder("given") == Path.cwd() / "given"
+    with pytest.raises(DownloadError, match="no such home folder"):
+        cache_folder("~nobody-of-that-name/x")

@@ -33,7 +33,9 @@ ROOT = Path(__file__).parent.parent
 FILE = BASE + "model.safetensors"
 # Without the package's __init__: Keras takes seconds to start.
 CHILD = """
-import os, sys, types
+import os, signal, sys, types
+# Where the tests run in the background, Ctrl-C may be switched off.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.modules["kerasplm"] = types.ModuleType("kerasplm")
 sys.modules["kerasplm"].__path__ = ["kerasplm"]
 {before}
@@ -183,7 +185,7 @@ def test_killed_process_is_continued(get, server, cache, start, kill):
     child = start()
     until(lambda: size(cache) > 0)
     child.send_signal(kill)
-    _, errors = child.communicate()
+    _, errors = child.communicate(timeout=60)
     assert child.returncode != 0
     assert ("KeyboardInterrupt" in errors) == (kill == signal.SIGINT)
     assert not (cache / "m").exists()
@@ -257,7 +259,7 @@ def test_read_only_cache(server, start):
         cache.chmod(0o555)
         Path(place).chmod(0o755)
         child = start(cache, before)
-        _, errors = child.communicate()
+        _, errors = child.communicate(timeout=60)
         assert child.returncode == 1
         assert (
             f"DownloadError: {cache}: this cache folder cannot be used ({cache}/.locks:"
