@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import shutil
 from types import SimpleNamespace
 
@@ -9,13 +10,12 @@ import pytest
 import requests
 
 from kerasplm import answers, transfer
-from kerasplm.answers import MissingError
 from kerasplm.errors import DownloadError
 from kerasplm.progress import Reporter
 from kerasplm.transfer import Expected, Transfer
 from tests.http_server import Served, cut, serving, status
 
-DATA = bytes(range(256)) * 1000
+DATA = random.Random(0).randbytes(256000)
 OTHER = DATA[::-1]
 SHA256 = hashlib.sha256(DATA).hexdigest()
 HALF = len(DATA) // 2
@@ -137,6 +137,17 @@ def test_file_changes_between_two_halves(get, server, if_range):
     assert server.asked("/f") == ["", f"bytes={HALF}-"] + [""] * (not if_range)
 
 
+def test_checksum_told_at_first_holds_to_the_end(get, server):
+    def trick(handler, served):
+        served.headers = {"X-Linked-Etag": "0" * 64}
+        cut(HALF)(handler, served)
+        served.headers = {}
+
+    server.files["/f"].tricks = [trick]
+    get()
+    assert server.asked("/f") == ["", f"bytes={HALF}-", ""]
+
+
 def test_file_shrinks_below_the_partial_one(get, server):
     def trick(handler, served):
         cut(HALF)(handler, served)
@@ -151,6 +162,15 @@ def test_answer_from_another_place_is_not_joined(get, server):
     wrong = status(206, DATA[:HALF], Content_Range=f"bytes 0-{HALF - 1}/{len(DATA)}")
     server.files["/f"].tricks = [cut(HALF), wrong]
     get()
+    assert server.asked("/f") == ["", f"bytes={HALF}-", ""]
+
+
+def test_less_than_asked_for_is_a_step(get, server):
+    some = DATA[HALF : HALF + 10]
+    place = f"bytes {HALF}-{HALF + 9}/{len(DATA)}"
+    server.files["/f"].tricks = [cut(HALF), status(206, some, Content_Range=place)]
+    get()
+    assert server.asked("/f") == ["", f"bytes={HALF}-", f"bytes={HALF + 10}-"]
 
 
 def interrupted(tmp_path, server, count=HALF, **notes):
@@ -175,6 +195,21 @@ def test_partial_file_longer_than_the_file(get, server, tmp_path):
     interrupted(tmp_path, server)
     with (tmp_path / "f.part").open("ab") as file:
         file.write(DATA)
+    get()
+
+
+def test_stopped_between_new_notes_and_new_bytes(get, tmp_path, server, monkeypatch):
+    interrupted(tmp_path, server, version='"old"')
+    (tmp_path / "f.part").write_bytes(OTHER[:HALF])
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    copy = Transfer._copy
+    monkeypatch.setattr(Transfer, "_copy", stop)
+    with pytest.raises(KeyboardInterrupt):
+        get()
+    monkeypatch.setattr(Transfer, "_copy", copy)
     get()
 
 
@@ -218,29 +253,12 @@ def test_passing_problem(get, server, code):
     assert len(server.seen) == 2
 
 
-def test_lasting_problem_of_the_server(get, server):
-    server.files["/f"].tricks = [status(503)] * 9
-    with pytest.raises(DownloadError, match=r"HTTP 503.*gave up after 3 attempts"):
+@pytest.mark.parametrize("code", [416, 503])
+def test_lasting_problem_of_the_server(get, server, code):
+    server.files["/f"].tricks = [status(code)] * 9
+    with pytest.raises(DownloadError, match=rf"HTTP {code}.*gave up after 3 attempts"):
         get()
     assert len(server.seen) == 3
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [(400, "HTTP 200, found 400"), (401, "login"), (403, "licence"), (416, "byte 0")],
-)
-def test_refusal(get, server, code, words):
-    server.files["/f"].tricks = [status(code)] * 9
-    with pytest.raises(DownloadError, match=words):
-        get()
-    assert len(server.seen) == (3 if code == 416 else 1)
-
-
-def test_missing(get, server):
-    server.files["/f"].tricks = [status(404), status(410)]
-    for code in (404, 410):
-        with pytest.raises(MissingError, match=f"not there .HTTP {code}"):
-            get()
 
 
 @pytest.mark.parametrize("value", ["0", "7", "date", "nonsense"])
@@ -251,31 +269,6 @@ def test_retry_after(get, server, value, monkeypatch):
     server.files["/f"].tricks = [status(429, Retry_After=header)]
     get()
     assert waits == [{"7": 7.0, "nonsense": 0.01}.get(value, 0.0)]
-
-
-@pytest.mark.parametrize("value", ["3600", "Fri, 01 Jan 2100 00:00:00 GMT"])
-def test_retry_after_too_long(get, server, value):
-    server.files["/f"].tricks = [status(429, Retry_After=value)]
-    with pytest.raises(DownloadError, match=r"come back in \d+ s .HTTP 429"):
-        get()
-    assert len(server.seen) == 1
-
-
-@pytest.mark.parametrize("kind", ["text/html; charset=x", "Application/XHTML+xml"])
-def test_web_page_is_no_file(get, server, kind):
-    server.files["/f"].tricks = [status(200, b"<html>", Content_Type=kind)]
-    with pytest.raises(DownloadError, match="found a web page"):
-        get()
-    assert len(server.seen) == 1
-
-
-def test_encoded_answer(get, server):
-    server.files["/f"].headers = {"Content-Encoding": "gzip"}
-    with pytest.raises(DownloadError, match=r"found them encoded .gzip"):
-        get()
-    # Such servers mean the file, of which the name says that it is compressed.
-    server.files["/f.tar.gz"] = server.files["/f"]
-    get("/f.tar.gz")
 
 
 def test_redirects_of_hugging_face(get, server):
@@ -292,20 +285,6 @@ def test_redirects_of_hugging_face(get, server):
     assert known
     assert done.commit == "abc"
     assert server.asked("/r") == server.asked("/f") == ["", f"bytes={HALF}-"]
-
-
-@pytest.mark.parametrize(
-    ("location", "words"),
-    [
-        ("ftp://127.0.0.1/f", "expected http or https"),
-        ("file:///etc/passwd", "expected http or https"),
-        ("/f", "more than 10 redirects"),
-    ],
-)
-def test_bad_redirect(get, server, location, words):
-    server.files["/f"].tricks = [status(302, Location=location)] * 30
-    with pytest.raises(DownloadError, match=words):
-        get()
 
 
 def test_corrupt_bytes_are_fetched_once_more(get, server):
