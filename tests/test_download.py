@@ -5,8 +5,10 @@ import json
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import kerasplm as plm
 from kerasplm import cache, remote
 from kerasplm.cache import MARKER, cache_folder, is_offline
 from kerasplm.errors import DownloadError
@@ -153,6 +155,15 @@ def test_archive(get, server, tmp_path, kind):
     assert (entry["size"], entry["sha256"]) == (1, sha256(b"v"))
     assert get(source) == get(source, part="generator") == folder
     assert len(server.seen) == 1
+
+
+def test_what_was_downloaded_loads(get, server, folder, tiny_encoder):
+    """The marker and the folders around are not in the way of `load`."""
+    data = {f"deep/{name}": data for name, data in contents(folder).items()}
+    server.files["/a.zip"] = Served(zipped(data))
+    loaded = plm.load(get(Archive(server.url + "/a.zip")))
+    for ours, theirs in zip(loaded.weights, tiny_encoder.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize(
