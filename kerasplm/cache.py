@@ -158,7 +158,7 @@ def install(
     }
     write_marker(folder, {**marker, "files": {**old, **marker["files"]}})
     for path in old:
-        if ".." not in Path(path).parts:
+        if not Path(path).is_absolute() and ".." not in Path(path).parts:
             (folder / path).unlink(missing_ok=True)
     for path in files:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

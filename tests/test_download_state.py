@@ -1,6 +1,7 @@
 """What outlives a call: recorded checksums, partial files, locks; other processes."""
 
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -9,11 +10,12 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
-from kerasplm.cache import MARKER
+from kerasplm.cache import MARKER, write_marker
 from kerasplm.errors import DownloadError
 from tests.http_server import Served, cut, status
 from tests.publisher import (
@@ -179,6 +181,41 @@ def test_two_mirrors_are_never_mixed(get, server, monkeypatch):
     assert contents(get()) == {name: data[::-1] for name, data in FILES.items()}
 
 
+def test_stopped_while_files_are_moved(get, server, cache, monkeypatch):
+    def once(*args):
+        monkeypatch.setattr("kerasplm.cache.os", os)
+        os.replace(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        "kerasplm.cache.os", SimpleNamespace(**(vars(os) | {"replace": once}))
+    )
+    with pytest.raises(KeyboardInterrupt):
+        get()
+    assert len(contents(cache / "m")) == 1
+    with pytest.raises(DownloadError, match="offline"):
+        get(offline=True)
+    assert contents(get()) == FILES
+    assert server.asked(FILE) == [""]
+
+
+def test_files_of_an_earlier_source_go(get, server, cache):
+    server.files["/a.zip"] = Served(zipped({"m.index": b"1", "m.data": b"2"}))
+    folder = get(Archive(server.url + "/a.zip"))
+    (folder / "m.index").write_bytes(b"damaged")
+    assert contents(get()) == FILES
+
+
+def test_marker_reaches_nothing_outside(get, server, cache):
+    inside, outside = cache / "m", cache / "other"
+    inside.mkdir(parents=True)
+    outside.write_text("stays")
+    files = {"../other": {}, str(outside): {}}
+    write_marker(inside, {"complete": False, "files": files})
+    get()
+    assert outside.read_text() == "stays"
+
+
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_killed_process_is_continued(get, server, cache, start, kill):
     server.files[FILE].gate = threading.Event()
@@ -235,6 +272,19 @@ def test_lock_of_another_model_does_not_matter(get, cache):
     (cache / ".locks").mkdir(parents=True)
     with FileLock(cache / ".locks" / "other.lock"):
         assert contents(get()) == FILES
+
+
+def test_checksums_are_recorded_one_process_at_a_time(get, cache):
+    (cache / ".locks").mkdir(parents=True)
+    with FileLock(cache / ".locks" / ".checksums.lock"):
+        thread = threading.Thread(target=get)
+        thread.start()
+        until((cache / ".locks" / "m.lock").exists)
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert not (cache / "checksums.json").exists()
+    thread.join()
+    assert contents(cache / "m") == FILES
 
 
 def test_cache_that_cannot_be_written(get, server, cache):
