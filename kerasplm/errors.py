@@ -25,6 +25,10 @@ class CatalogueError(PLMError):
     """The catalogue has no model of that name."""
 
 
+class DownloadError(PLMError):
+    """A file could not be fetched, or is not the file that was expected."""
+
+
 class VocabError(PLMError):
     """A vocabulary file cannot be used."""
 

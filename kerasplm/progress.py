@@ -1,0 +1,78 @@
+"""Show how a download goes on: bars on a terminal, else a line for each file."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+_MIB = 2**20
+
+
+class Reporter:
+    """Writes to stderr what is fetched, and how far it is.
+
+    A terminal gets a bar with bytes, speed and time left; the environment variable
+    FORCE_COLOR makes rich take any stderr for one.
+
+    Args:
+        show: False writes nothing at all.
+    """
+
+    def __init__(self, show: bool) -> None:
+        self._console = Console(stderr=True, quiet=not show, highlight=False)
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not (show and self._console.is_terminal),
+        )
+        self._task = self._bars.add_task("", visible=False)
+        self._since = 0.0
+        self._old = 0
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop drawing, whatever happened."""
+        self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def begin(self, name: str, done: int, total: int | None) -> None:
+        """Show a file of which `done` bytes are here already."""
+        self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(name, completed=done, total=total)
+        self._since, self._old = time.monotonic(), done
+
+    def advance(self, count: int) -> None:
+        """Count bytes that arrived."""
+        self._bars.advance(self._task, count)
+
+    def end(self, name: str, size: int) -> None:
+        """Tell that a file is complete; its bar says so already on a terminal."""
+        if self._bars.disable:
+            seconds = time.monotonic() - self._since
+            kept = f", {self._old / _MIB:.1f} MiB were here" if self._old else ""
+            self.say(f"{name}: {size / _MIB:.1f} MiB in {seconds:.0f} s{kept}")
