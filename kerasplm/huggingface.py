@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasplm import huggingface_t5 as t5
 from kerasplm.errors import CheckpointError, ConfigError
 
 WEIGHTS = "model.safetensors"
@@ -98,7 +99,15 @@ class SafetensorsReader:
             raise CheckpointError(f"{prefix}: no safetensors file ({error})") from error
         generator = any(name.startswith("generator_") for name in shapes)
         for name, shape in shapes.items():
-            if _BUFFERS.fullmatch(name):
+            if _BUFFERS.fullmatch(name) or t5.UNUSED.fullmatch(name):
+                continue
+            if t5.MARK in shapes and t5.COPIES.fullmatch(name):
+                self._tied[name] = name
+                continue
+            if t5.MARK in shapes:
+                ours, transposed = t5.tf1_name(name)
+                self.shapes[ours] = shape[::-1] if transposed else shape
+                self._places[ours] = (name, transposed)
                 continue
             inside = name.split(".")[0] in (
                 "embeddings",
@@ -142,7 +151,8 @@ class SafetensorsReader:
             CheckpointError: An output layer of its own, which no family has.
         """
         for name, full in self._tied.items():
-            ending = "word_embeddings" if full.endswith("weight") else "output_bias"
+            tables = ("word_embeddings", "shared/embedding")
+            ending = tables if full.endswith("weight") else "output_bias"
             original = next((n for n in self.shapes if n.endswith(ending)), None)
             if original is None or not np.array_equal(
                 self._get(name), self.read(original)
@@ -160,9 +170,12 @@ def from_config_json(data: Mapping[str, Any], where: str) -> dict[str, Any]:
         ConfigError: The model has positions or a type that kerasplm has not.
     """
     kind = data.get("model_type", "bert")
+    if kind in t5.MODEL_TYPES:
+        return dict(data)  # `kerasplm.published_seq2seq` reads its keys
     if kind not in _BASES:
         raise ConfigError(
-            f"{where}: model_type must be one of {', '.join(_BASES)}. Received: "
+            f"{where}: model_type must be one of "
+            f"{', '.join((*_BASES, *t5.MODEL_TYPES))}. Received: "
             f"{kind!r}"
         )
     if data.get("position_embedding_type", "absolute") != "absolute":

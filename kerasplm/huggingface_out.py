@@ -114,7 +114,7 @@ def save_huggingface(
     from safetensors.numpy import save_file
 
     parts = checkpoint.components(model)
-    encoder = parts["encoder"]
+    encoder = next(iter(parts.values()))
     owner = model if hasattr(model, "load_report") else encoder
     name = owner.load_report.family if hasattr(owner, "load_report") else "bert"
     if name not in _CLASSES:

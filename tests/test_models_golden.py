@@ -29,6 +29,7 @@ KNOWN = {
     "bert4keras",
     "finetune",
     "foreign",
+    "seq2seq",  # tests/test_seq2seq_golden.py
     "helpers",
     "tokenizers",
     "tokenizer_bert4keras",
