@@ -17,6 +17,8 @@ from checkpoints_convert.command import run_command
 from checkpoints_convert.export_tf1 import load_all
 from kerasplm.checkpoint import components, named_weights
 from kerasplm.errors import CheckpointError
+from kerasplm.families import family_named
+from kerasplm.networks import network_of
 from kerasplm.reporting import print_table
 
 
@@ -38,11 +40,14 @@ def main(
         )
     for one, two in zip(first, second, strict=True):
         rows += _compare("weight", named_weights(one), named_weights(two))
-        configs = [components(model)["encoder"].config for model in (one, two)]
-        length = min(32, *(config.max_position_embeddings for config in configs))
+        bodies = [next(iter(components(model).values())) for model in (one, two)]
+        configs = [body.config for body in bodies]
+        limits = [getattr(config, "max_position_embeddings", 32) for config in configs]
         words = min(config.vocab_size for config in configs)
-        ids = np.random.default_rng(0).integers(0, words, (2, length))
-        outputs = [model({"token_ids": ids}) for model in (one, two)]
+        ids = np.random.default_rng(0).integers(0, words, (2, min(32, *limits)))
+        network = network_of(family_named(one.load_report.family))
+        batch = dict.fromkeys(network.ids, ids)
+        outputs = [model(batch) for model in (one, two)]
         if not isinstance(outputs[0], dict):
             outputs = [{"logits": out} for out in outputs]
         rows += _compare("output", *outputs)

@@ -22,6 +22,8 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import PLMError
 from kerasplm.heads import Classifier, PretrainedModel
 from kerasplm.optimization import AdamW, WarmupLinear, adamw
+from kerasplm.seq2seq.config import Seq2SeqConfig
+from kerasplm.seq2seq.model import Seq2Seq
 
 _LAZY = {
     "FAMILIES": "kerasplm.families",
@@ -45,6 +47,8 @@ __all__ = [
     "Encoder",
     "PLMError",
     "PretrainedModel",
+    "Seq2Seq",
+    "Seq2SeqConfig",
     "WarmupLinear",
     "__version__",
     "adamw",

@@ -135,7 +135,7 @@ def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
     """Return the parts of a model that the family tables name.
 
     Args:
-        model: An `Encoder`, a `PretrainedModel` or a `Classifier`.
+        model: An `Encoder`, a `PretrainedModel`, a `Classifier` or a `Seq2Seq`.
 
     Raises:
         CheckpointError: It is none of these.
@@ -147,9 +147,11 @@ def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
     if hasattr(model, "labels"):
         parts = {"encoder": model.encoder, "classifier/logits": model.logits}
         return parts if model.norm is None else parts | {"classifier/norm": model.norm}
+    if hasattr(model, "decoder"):
+        return {"seq2seq": model}
     raise CheckpointError(
-        f"{type(model).__name__}: expected an Encoder, a PretrainedModel or a "
-        "Classifier"
+        f"{type(model).__name__}: expected an Encoder, a PretrainedModel, a "
+        "Classifier or a Seq2Seq"
     )
 
 
@@ -175,8 +177,8 @@ def load_weights(
         model: As for `components`.
         found: The family and its view of the variables.
         reader: The checkpoint.
-        skip: Regular expressions of weight paths (without the leading "encoder/")
-            to leave as they are.
+        skip: Regular expressions of weight paths (without the leading "encoder/"
+            or "seq2seq/") to leave as they are.
 
     Raises:
         CheckpointError: Weights are missing, of the wrong shape, or variables of the
@@ -188,7 +190,8 @@ def load_weights(
         raise ConfigError(f"skip: not a regular expression ({error})") from error
 
     def skipped(path: str) -> bool:
-        return any(p.fullmatch(path.removeprefix("encoder/")) for p in patterns)
+        path = path.removeprefix("encoder/").removeprefix("seq2seq/")
+        return any(p.fullmatch(path) for p in patterns)
 
     def name_of(path: str) -> str:
         try:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self, get_args
 
 from kerasplm.errors import ConfigError
@@ -41,7 +41,90 @@ _OPTIONAL = ("embedding_size", "num_hidden_groups", "attention_key_size")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class BaseConfig:
+    """What every configuration can do: check its fields, copy, become a dictionary."""
+
+    vocab_size: int
+    initializer_range: float = 0.02
+
+    def _check_integers(
+        self, least: Mapping[str, int], optional: Sequence[str]
+    ) -> None:
+        for name, low in least.items():
+            value = getattr(self, name)
+            if value is None and name in optional:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+                raise ConfigError(
+                    f"{name} must be a whole number >= {low}. Received: {value!r}"
+                )
+
+    def _check_choices(self, allowed: Mapping[str, Sequence[str]]) -> None:
+        for name, choices in allowed.items():
+            if getattr(self, name) not in choices:
+                raise ConfigError(
+                    f"{name} must be one of {', '.join(choices)}. "
+                    f"Received: {getattr(self, name)!r}"
+                )
+
+    def _check_number(self, name: str, low: float, high: float) -> None:
+        value = getattr(self, name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low <= value < high:
+            raise ConfigError(
+                f"{name} must be a number in [{low:g}, {high:g}). Received: {value!r}"
+            )
+
+    @classmethod
+    def fields(cls) -> tuple[str, ...]:
+        """Return the names of all fields."""
+        return tuple(field.name for field in dataclasses.fields(cls))
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with the named fields changed.
+
+        Raises:
+            ConfigError: A name is not a field, or a value is not allowed.
+        """
+        self.check_names(changes)
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def check_names(cls, names: Iterable[str]) -> None:
+        """Make sure that all names are fields.
+
+        Raises:
+            ConfigError: Some are not.
+        """
+        unknown = sorted(set(names) - set(cls.fields()))
+        if unknown:
+            raise ConfigError(
+                f"{', '.join(unknown)}: no such {cls.__name__} field. Fields: "
+                f"{', '.join(cls.fields())}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Build from what `to_dict` returned.
+
+        Raises:
+            ConfigError: A field is unknown, missing or has a bad value.
+        """
+        unknown = sorted(set(fields) - set(cls.fields()))
+        if unknown or "vocab_size" not in fields:
+            raise ConfigError(
+                f"a {cls.__name__} needs vocab_size and has only the fields "
+                f"{', '.join(cls.fields())}. Received: {', '.join(fields)}"
+            )
+        return cls(**fields)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(BaseConfig):
     """Hold every size and choice of an encoder.
 
     The names are those of the published `bert_config.json`. Fields below the
@@ -126,33 +209,13 @@ class Config:
 
     def __post_init__(self) -> None:
         """Check every field by itself, then those that must agree."""
-        for name, least in _AT_LEAST.items():
-            value = getattr(self, name)
-            if value is None and name in _OPTIONAL:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(
-                    f"{name} must be a whole number >= {least}. Received: {value!r}"
-                )
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ConfigError(
-                    f"{name} must be one of {', '.join(choices)}. "
-                    f"Received: {getattr(self, name)!r}"
-                )
+        self._check_integers(_AT_LEAST, _OPTIONAL)
+        self._check_choices(_CHOICES)
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             self._check_number(name, 0.0, 1.0)
         self._check_number("initializer_range", 0.0, math.inf)
         self._check_number("layer_norm_eps", 0.0, 1.0)
         self._check_agreement()
-
-    def _check_number(self, name: str, low: float, high: float) -> None:
-        value = getattr(self, name)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not low <= value < high:
-            raise ConfigError(
-                f"{name} must be a number in [{low:g}, {high:g}). Received: {value!r}"
-            )
 
     def _check_agreement(self) -> None:
         if self.hidden_size % self.num_attention_heads:
@@ -222,38 +285,5 @@ class Config:
         layers, groups = self.num_hidden_layers, self.num_hidden_groups
         return [int(layer / layers * groups) for layer in range(layers)]
 
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with the named fields changed.
 
-        Raises:
-            ConfigError: A name is not a field, or a value is not allowed.
-        """
-        unknown = sorted(set(changes) - set(FIELDS))
-        if unknown:
-            raise ConfigError(
-                f"{', '.join(unknown)}: no such Config field. Fields: "
-                f"{', '.join(FIELDS)}"
-            )
-        return dataclasses.replace(self, **changes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all fields as plain values, for JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """Build from what `to_dict` returned.
-
-        Raises:
-            ConfigError: A field is unknown, missing or has a bad value.
-        """
-        unknown = sorted(set(fields) - set(FIELDS))
-        if unknown or "vocab_size" not in fields:
-            raise ConfigError(
-                "a Config needs vocab_size and has only the fields "
-                f"{', '.join(FIELDS)}. Received: {', '.join(fields)}"
-            )
-        return cls(**fields)
-
-
-FIELDS = tuple(field.name for field in dataclasses.fields(Config))
+FIELDS = Config.fields()

@@ -1,6 +1,6 @@
 """The encoder: every family's network, chosen by its `Config`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -119,7 +119,7 @@ class Encoder(keras.Model):
                 are more tokens than positions. (Where T is known only when a graph
                 runs, the backend reports the shapes instead.)
         """
-        _check_inputs(inputs)
+        check_inputs(inputs, ("token_ids",), INPUTS)
         token_ids = ops.cast(inputs["token_ids"], "int32")
         segment_ids = inputs.get("segment_ids")
         if segment_ids is None:
@@ -201,12 +201,18 @@ class Encoder(keras.Model):
 INPUTS = ("token_ids", "segment_ids", "padding_mask", "position_ids", "attention_mask")
 
 
-def _check_inputs(inputs: Any) -> None:
+def check_inputs(inputs: Any, needed: Sequence[str], known: Sequence[str]) -> None:
+    """Make sure that a batch is a dictionary of known inputs.
+
+    Raises:
+        ValueError: It is none, or an input is missing or unknown.
+    """
     found = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
-    if not isinstance(inputs, Mapping) or "token_ids" not in inputs:
-        raise ValueError(f"expected a dictionary with token_ids. Received: {found}")
-    unknown = sorted(set(inputs) - set(INPUTS))
+    if not isinstance(inputs, Mapping) or not set(needed) <= set(inputs):
+        names = " and ".join(needed)
+        raise ValueError(f"expected a dictionary with {names}. Received: {found}")
+    unknown = sorted(set(inputs) - set(known))
     if unknown:
         raise ValueError(
-            f"{', '.join(unknown)}: no such input. The inputs are {', '.join(INPUTS)}"
+            f"{', '.join(unknown)}: no such input. The inputs are {', '.join(known)}"
         )

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kerasplm import reporting
 from kerasplm._version import VERSION
+from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
@@ -197,7 +198,10 @@ def _encoder(model: str | Path, settings: Settings) -> Encoder:
         fields["hidden_dropout_prob"] = settings.dropout
         fields["attention_probs_dropout_prob"] = settings.dropout
     if settings.from_scratch:
-        return Encoder(load_config(model, family=settings.family, **fields))
+        config = load_config(model, family=settings.family, **fields)
+        if not isinstance(config, Config):
+            raise ConfigError(f"{model}: expected the configuration of an encoder")
+        return Encoder(config)
     return load(model, family=settings.family, **fields)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasplm import huggingface_t5 as t5
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.published import OWN
 from kerasplm.tensor_files import open_tensors
@@ -99,9 +100,18 @@ class HuggingFaceReader:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, tuple[str, bool]] = {}
         self._tied: dict[str, str] = {}
-        generator = any(name.startswith("generator_") for name in self._file.shapes)
-        for name, shape in self._file.shapes.items():
-            if _BUFFERS.fullmatch(name):
+        shapes = self._file.shapes
+        generator = any(name.startswith("generator_") for name in shapes)
+        for name, shape in shapes.items():
+            if _BUFFERS.fullmatch(name) or t5.UNUSED.fullmatch(name):
+                continue
+            if t5.MARK in shapes and t5.COPIES.fullmatch(name):
+                self._tied[name] = name
+                continue
+            if t5.MARK in shapes:
+                ours, transposed = t5.tf1_name(name)
+                self.shapes[ours] = shape[::-1] if transposed else shape
+                self._places[ours] = (name, transposed)
                 continue
             inside = name.split(".")[0] in _INSIDE
             full = f"{model_type}.{name}" if inside else name
@@ -132,7 +142,8 @@ class HuggingFaceReader:
             CheckpointError: An output layer of its own, which no family has.
         """
         for name, full in self._tied.items():
-            ending = "word_embeddings" if full.endswith("weight") else "output_bias"
+            tables = ("word_embeddings", "shared/embedding")
+            ending = tables if full.endswith("weight") else "output_bias"
             original = next((n for n in self.shapes if n.endswith(ending)), None)
             if original is None or not np.array_equal(
                 self._file.get(name), self.read(original)
@@ -150,9 +161,12 @@ def from_config_json(data: Mapping[str, Any], where: str) -> dict[str, Any]:
         ConfigError: The model has positions or a type that kerasplm has not.
     """
     kind = data.get("model_type") or "bert"
+    if kind in t5.MODEL_TYPES:
+        return dict(data)  # `kerasplm.published_seq2seq` reads its keys
     if kind not in _TYPES:
         raise ConfigError(
-            f"{where}: model_type must be one of {', '.join(_TYPES)}. Received: "
+            f"{where}: model_type must be one of "
+            f"{', '.join((*_TYPES, *t5.MODEL_TYPES))}. Received: "
             f"{kind!r}"
         )
     if data.get("position_embedding_type", "absolute") != "absolute":

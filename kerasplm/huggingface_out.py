@@ -138,7 +138,7 @@ def save_huggingface(
     from safetensors.numpy import save_file
 
     parts = checkpoint.components(model)
-    encoder = parts["encoder"]
+    encoder = next(iter(parts.values()))
     name = encoder.family or "bert"
     if name not in _CLASSES:
         raise FamilyError(

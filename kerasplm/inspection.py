@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from kerasplm import checkpoint
-from kerasplm.config import Config
+from kerasplm.config import BaseConfig
 from kerasplm.families import Match
 from kerasplm.sources import open_source
 from kerasplm.zoo import Part, configure, json_files, recognise_source
@@ -22,7 +22,7 @@ class Inspection:
 
     match: Match
     shapes: dict[str, tuple[int, ...]]
-    config: Config
+    config: BaseConfig
 
 
 def inspect(

@@ -8,13 +8,15 @@ from typing import Any
 import keras
 
 from kerasplm import checkpoint
-from kerasplm.config import Config
+from kerasplm.config import BaseConfig
 from kerasplm.encoder import Encoder
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import family_named
 from kerasplm.heads import Classifier, PretrainedModel
 from kerasplm.load_report import LoadReport
-from kerasplm.published import CLASSIFIER_KEYS, fields_from_json, own_block
+from kerasplm.networks import network_of
+from kerasplm.published import CLASSIFIER_KEYS, own_block
+from kerasplm.seq2seq.model import Seq2Seq
 from kerasplm.sources import Source
 
 # Groups of a `.weights.h5` file that show the heads of a `PretrainedModel`.
@@ -51,15 +53,15 @@ def load(
         model = load_archive(path, fields)
     else:
         model = load_weights(path, *_config(path, data, family, fields))
-    encoder = model if isinstance(model, Encoder) else model.encoder
-    kinds: dict[str | None, type[keras.Model]] = {
-        None: Encoder,
-        "pretraining": PretrainedModel,
-        "classification": Classifier,
+    bare = next(iter(checkpoint.components(model).values()))
+    kinds: dict[str | None, tuple[type[keras.Model], ...]] = {
+        None: (Encoder, Seq2Seq),
+        "pretraining": (PretrainedModel, Seq2Seq),
+        "classification": (Classifier,),
     }
     if heads not in kinds:
         raise ConfigError(f"heads must be one of {', '.join(map(str, kinds))}")
-    wanted: keras.Model = encoder if heads is None else model
+    wanted = bare if heads is None else model
     if not isinstance(wanted, kinds[heads]):
         raise CheckpointError(
             f"{source.name}: holds no head for {heads}, but a {type(model).__name__}"
@@ -68,13 +70,13 @@ def load(
     kept = checkpoint.named_weights(wanted)
     parts = dict.fromkeys(name.split("/")[0] for name in names)
     wanted.load_report = LoadReport(
-        family=family or encoder.family or "",
+        family=family or bare.family or "",
         prefix=str(path),
         loaded={name: name for name in kept},
         skipped=(),
         unused=tuple(name for name in names if name not in kept),
         slots=(),
-        heads=tuple(part for part in parts if part != "encoder"),
+        heads=tuple(parts)[1:],
         lacks=(),
     )
     return wanted
@@ -85,7 +87,7 @@ def _config(
     data: Mapping[Path, Mapping[str, Any]],
     family: str | None,
     fields: Mapping[str, Any],
-) -> tuple[Config, dict[str, Any]]:
+) -> tuple[BaseConfig, dict[str, Any]]:
     """Return the configuration of weights that have none in them."""
     if len(data) != 1:
         names = ", ".join(file.name for file in data) or "none"
@@ -100,10 +102,11 @@ def _config(
         raise ConfigError(
             f"{file}: a configuration alone does not tell its family. Pass family="
         )
-    given = fields_from_json(values, family_named(name)) | dict(fields)
+    network = network_of(family_named(name))
+    given = network.fields_from_json(values, family_named(name)) | dict(fields)
     given.setdefault("hidden_act", family_named(name).gelu)
     try:
-        return Config.from_dict(given), {**own, "family": name}
+        return network.config.from_dict(given), {**own, "family": name}
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
 
@@ -126,16 +129,17 @@ def load_archive(path: Path, changes: Mapping[str, Any]) -> keras.Model:
         raise CheckpointError(
             f"{path}: no model that Keras saved ({_line(error)})"
         ) from error
-    if not isinstance(model, Encoder | PretrainedModel | Classifier):
+    if not isinstance(model, Encoder | PretrainedModel | Classifier | Seq2Seq):
         raise CheckpointError(
-            f"{path}: expected an Encoder, a PretrainedModel or a Classifier, found "
-            f"{type(model).__name__}. keras.models.load_model reads it"
+            f"{path}: expected an Encoder, a PretrainedModel, a Classifier or a "
+            f"Seq2Seq, found {type(model).__name__}"
         )
     if not changes:
         return model
     own = model.get_config()
     parent = own.get("encoder", {}).get("config", own)
-    parent["config"] = Config.from_dict(parent["config"]).replace(**changes).to_dict()
+    bare = next(iter(checkpoint.components(model).values()))
+    parent["config"] = bare.config.replace(**changes).to_dict()
     changed = type(model).from_config(own)
     shapes = [(list(a.shape), list(b.shape)) for a, b in _pairs(changed, model)]
     if len(changed.weights) != len(model.weights) or any(a != b for a, b in shapes):
@@ -151,13 +155,13 @@ def _pairs(a: keras.Model, b: keras.Model) -> Any:
     return zip(a.weights, b.weights, strict=False)
 
 
-def load_weights(path: Path, config: Config, own: Mapping[str, Any]) -> keras.Model:
+def load_weights(path: Path, config: BaseConfig, own: Mapping[str, Any]) -> keras.Model:
     """Build the model of a `.weights.h5` file and fill it.
 
     Args:
         path: What `model.save_weights` wrote.
         config: The configuration, which the file does not hold.
-        own: What our JSON says of a classifier.
+        own: The family, and what our JSON says of a classifier.
 
     Raises:
         CheckpointError: It is damaged or of another model.
@@ -170,9 +174,12 @@ def load_weights(path: Path, config: Config, own: Mapping[str, Any]) -> keras.Mo
             groups, heads = set(file), list(file.get("heads", ()))
     except OSError as error:
         raise CheckpointError(f"{path}: no HDF5 file ({_line(error)})") from error
-    encoder = Encoder(config, family=own.get("family"))
+    network = network_of(family_named(own["family"]))
+    encoder = network.model(config, family=own["family"])
     model: keras.Model = encoder
-    if heads and set(heads) <= set(_HEADS):
+    if not network.heads:
+        pass
+    elif heads and set(heads) <= set(_HEADS):
         held = [_HEADS[head] for head in heads]
         model = PretrainedModel(encoder, [h for h in _HEADS.values() if h in held])
     elif "encoder" in groups:

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasplm.config import Config
+from kerasplm.config import BaseConfig, Config
 from kerasplm.relative import by_distance, by_key, rotate
 
 Tensor = Any
@@ -51,7 +51,7 @@ def initialize_with(given: Initializer) -> Iterator[None]:
         _given.reset(token)
 
 
-def initializer(config: Config) -> Initializer:
+def initializer(config: BaseConfig) -> Initializer:
     """Return the truncated normal of the original code (cut at two sigma)."""
     given = _given.get()
     if given is not None:
@@ -223,7 +223,7 @@ class Attention(ConfiguredLayer):
         scores = ops.cast(scores, "float32") * config.key_size**-0.5
         blocked = 1.0 - ops.cast(attention_mask, "float32")
         scores += blocked * MASK_VALUE
-        weights = ops.cast(_softmax(scores), x.dtype)
+        weights = ops.cast(softmax(scores), x.dtype)
         weights = self.dropout(weights, training=training)
         out = ops.matmul(weights, v)  # [B, N, T, H]
         if relative is not None:
@@ -238,7 +238,8 @@ class Attention(ConfiguredLayer):
         return ops.transpose(x, (0, 2, 1, 3))
 
 
-def _softmax(scores: Tensor) -> Tensor:
+def softmax(scores: Tensor) -> Tensor:
+    """Turn scores (..., S) into weights."""
     # Keras warns about an axis with one entry; a single token is no mistake here.
     if scores.shape[-1] == 1:
         return ops.ones_like(scores)

@@ -34,7 +34,7 @@ _SAME = (
 )
 _GROUPED = ("num_hidden_groups", "inner_group_num")
 _NORMS = {"postln": "post", "preln": "pre"}
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "gelu_new": "gelu_tanh",
     "gelu_fast": "gelu_tanh",
     "silu": "swish",
@@ -103,7 +103,7 @@ def fields_from_json(data: Mapping[str, Any], family: Family) -> dict[str, Any]:
         if name is not None and not isinstance(name, str):
             raise ConfigError(f"hidden_act must be a name. Received: {name!r}")
         name = (name or "").lower()
-        fields["hidden_act"] = _ACTIVATIONS.get(
+        fields["hidden_act"] = ACTIVATIONS.get(
             name, family.gelu if name == "gelu" else name
         )
     if data.get("ln_type") is not None:
@@ -244,7 +244,7 @@ def complete_config(
         used = sorted({g for g, _ in groups})
         if "num_hidden_groups" not in given and used == list(range(len(used))):
             given["num_hidden_groups"] = len(used)
-    _check_sizes(given, sizes, overrides, where)
+    check_sizes(given, sizes, overrides, where)
     fields = sizes | given
     if found.family.head_size and "num_attention_heads" not in fields:
         heads = fields["hidden_size"] // found.family.head_size
@@ -299,12 +299,17 @@ def _query_width(found: Match, shapes: Shapes) -> int:
     return shapes[found.names[path]][1]
 
 
-def _check_sizes(
+def check_sizes(
     given: Mapping[str, Any],
     sizes: Mapping[str, Any],
     overrides: Mapping[str, Any],
     where: str,
 ) -> None:
+    """Make sure that a JSON and the weights agree.
+
+    Raises:
+        ConfigError: They contradict each other.
+    """
     wrong = [
         name
         for name, size in sizes.items()

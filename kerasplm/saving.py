@@ -3,17 +3,17 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from kerasplm import checkpoint
-from kerasplm.config import Config
-from kerasplm.encoder import Encoder
 from kerasplm.errors import CheckpointError, ConfigError, FamilyError
 from kerasplm.families import FAMILIES, Family, family_named, match
 from kerasplm.files import write_text
 from kerasplm.heads import Classifier
-from kerasplm.published import CLASSIFIER_KEYS, OWN, to_json
+from kerasplm.networks import network_of
+from kerasplm.published import CLASSIFIER_KEYS, OWN
 
 
 def save_checkpoint(
@@ -27,8 +27,8 @@ def save_checkpoint(
     `tf.compat.v1.train.Saver` restores the result in the original code.
 
     Args:
-        model: `Encoder`, `PretrainedModel` or `Classifier`; or several that belong
-            in one checkpoint, such as ELECTRA's discriminator and generator.
+        model: `Encoder`, `PretrainedModel`, `Classifier` or `Seq2Seq`; or several that
+            belong in one checkpoint, such as ELECTRA's discriminator and generator.
         prefix: Path such as "out/bert_model.ckpt"; writes .index and .data-* under
             it, and beside it the configuration and the file "checkpoint".
         family: Name of the family; default is that from which the model was loaded,
@@ -54,7 +54,7 @@ def save_checkpoint(
     tensors = checkpoint.collect(models, families)
     checkpoint.write(path, tensors)
     for one, its in zip(models, families, strict=True):
-        data = to_json(_encoder(one).config, its)
+        data = network_of(its).to_json(_body(one).config, its)
         if isinstance(one, Classifier):
             given = one.get_config()
             data[OWN] |= {key: given[key] for key in CLASSIFIER_KEYS}
@@ -63,20 +63,21 @@ def save_checkpoint(
     write_text(path.parent / "checkpoint", f'model_checkpoint_path: "{path.name}"\n')
 
 
-def _encoder(model: keras.Model) -> Encoder:
-    return checkpoint.components(model)["encoder"]
+def _body(model: keras.Model) -> keras.Model:
+    """Return the model without its heads."""
+    return next(iter(checkpoint.components(model).values()))
 
 
 def _family_of(model: keras.Model, name: str | None) -> Family:
     """Return the family under whose names to write the model."""
-    encoder = _encoder(model)
-    for owner in (model, encoder):
+    body = _body(model)
+    for owner in (model, body):
         if name is None and hasattr(owner, "load_report"):
             name = owner.load_report.family or None
-    name = name or encoder.family
+    name = name or body.family
     if name is not None:
         return family_named(name)
-    fits = [f for f in FAMILIES.values() if _fits(model, encoder.config, f)]
+    fits = [f for f in FAMILIES.values() if _fits(model, body.config, f)]
     if len(fits) != 1:
         raise FamilyError(
             f"expected one family with names for this model, found "
@@ -86,12 +87,12 @@ def _family_of(model: keras.Model, name: str | None) -> Family:
     return fits[0]
 
 
-def _fits(model: keras.Model, config: Config, family: Family) -> bool:
+def _fits(model: keras.Model, config: Any, family: Family) -> bool:
     try:
         names = [name for name, _ in checkpoint.their_names(model, family).values()]
     except CheckpointError:
         return False
-    facts = {"embedding_projection": "after_norm", "position": "absolute"}
+    facts = dict(network_of(family).facts)
     if config.hidden_act.startswith("gelu"):
         facts["hidden_act"] = family.gelu
     facts |= family.fixed

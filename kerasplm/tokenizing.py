@@ -10,6 +10,7 @@ from typing import Any
 from kerasplm.errors import PLMError, VocabError
 from kerasplm.families import BERT, Family, family_named
 from kerasplm.files import read_json, write_text
+from kerasplm.networks import network_of
 from kerasplm.sources import Source, has_words, open_source
 from kerasplm.vocab import Vocabulary
 from kerasplm.zoo import json_files, recognise_source
@@ -109,7 +110,7 @@ def _family_of(
     except PLMError:
         # A vocabulary is useful beside weights that are missing or unknown.
         return default, None
-    table = reader.shapes[found.names["encoder/embeddings/word"]]
+    table = reader.shapes[found.names[network_of(found.family).word_table]]
     return found.family, table[0]
 
 

@@ -12,8 +12,7 @@ from typing import Any, Literal
 import keras
 
 from kerasplm import checkpoint, keras_files
-from kerasplm.config import Config
-from kerasplm.encoder import Encoder
+from kerasplm.config import BaseConfig
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Match, family_named, recognise
 from kerasplm.files import read_json
@@ -22,13 +21,8 @@ from kerasplm.huggingface import from_config_json
 from kerasplm.keras_h5 import from_bert4keras_json
 from kerasplm.layers import initialize_with
 from kerasplm.load_report import LoadReport
-from kerasplm.published import (
-    CLASSIFIER_KEYS,
-    complete_config,
-    expand_hparams,
-    fields_from_json,
-    own_block,
-)
+from kerasplm.networks import network_of
+from kerasplm.published import CLASSIFIER_KEYS, expand_hparams, own_block
 from kerasplm.sources import Source, open_source
 
 JsonFiles = dict[Path, dict[str, Any]]
@@ -56,19 +50,19 @@ def load(
     Args:
         x: Folder, checkpoint prefix, archive (.zip, .tar.gz, .tgz, .tar), or folder of
             Hugging Face with `model.safetensors`.
-        heads: None returns the bare encoder; "pretraining" adds every pre-training
+        heads: None returns the bare model; "pretraining" adds every pre-training
             head that the checkpoint holds; "classification" gives a classifier as
-            the originals' run_classifier trained it.
+            the originals' run_classifier trained it. A `Seq2Seq` is whole as it is.
         part: "discriminator" (default) or "generator" of an ELECTRA checkpoint.
         family: Name of the family, where the variables fit several.
         config: Configuration JSON, if it does not lie beside the checkpoint.
         skip: Regular expressions of weight paths to leave at their initial values,
             such as "pooler/.*". Everything else must fit exactly.
-        **fields: Any `Config` field, such as `attention="unilm"` or
-            `hidden_dropout_prob=0.0`; wins over the JSON.
+        **fields: Any field of `Config` (or `Seq2SeqConfig`), such as
+            `attention="unilm"` or `hidden_dropout_prob=0.0`; wins over the JSON.
 
     Returns:
-        `Encoder`, `PretrainedModel` or `Classifier`.
+        `Encoder`, `PretrainedModel` or `Classifier`; `Seq2Seq` of T5-PEGASUS.
 
     Raises:
         CheckpointError: Files are missing or damaged, or weights do not fit.
@@ -161,7 +155,7 @@ def configure(
     reader: checkpoint.Weights,
     data: JsonFiles,
     fields: dict[str, Any],
-) -> tuple[Config, tuple[str, ...]]:
+) -> tuple[BaseConfig, tuple[str, ...]]:
     """Return the configuration that fits the weights, and what was assumed."""
     name = source.name
     # A folder of Hugging Face holds one network and its own configuration.
@@ -169,6 +163,7 @@ def configure(
     candidates: list[tuple[str, dict[str, Any] | None]] = [
         (str(file), values) for file, values in mine.items()
     ]
+    complete_config = network_of(found.family).complete_config
     results, problems = [], []
     for where, values in candidates or [(name, None)]:
         try:
@@ -195,27 +190,32 @@ def configure(
 def _build(
     name: str,
     found: Match,
-    config: Config,
+    config: BaseConfig,
     heads: Heads | None,
     reader: checkpoint.Weights,
     data: JsonFiles,
 ) -> keras.Model:
-    encoder = Encoder(config, family=found.family.name)
-    if heads is None:
-        return encoder
-    held = checkpoint.heads_in(found)
-    if heads == "pretraining":
-        wanted = [head for head in HEADS if head in held]
-        if wanted:
-            return PretrainedModel(encoder, wanted)
-    elif heads == "classification":
-        if "classifier" in held:
-            return _build_classifier(name, found, encoder, reader, data)
-    else:
+    network = network_of(found.family)
+    if heads not in (None, "pretraining", "classification"):
         raise ConfigError(
             "heads must be None, 'pretraining' or 'classification'. Received: "
             f"{heads!r}"
         )
+    if heads == "classification" and not network.heads:
+        raise ConfigError(
+            f"{name}: heads must be None or 'pretraining' for {found.family.title}. "
+            f"Received: {heads!r}"
+        )
+    model = network.model(config, family=found.family.name)
+    if heads is None or not network.heads:
+        return model
+    held = checkpoint.heads_in(found)
+    if heads == "pretraining":
+        wanted = [head for head in HEADS if head in held]
+        if wanted:
+            return PretrainedModel(model, wanted)
+    elif "classifier" in held:
+        return _build_classifier(name, found, model, reader, data)
     raise CheckpointError(
         f"{name}: holds no head for {heads}; heads in the checkpoint: "
         f"{', '.join(held) or 'none'}"
@@ -225,7 +225,7 @@ def _build(
 def _build_classifier(
     name: str,
     found: Match,
-    encoder: Encoder,
+    encoder: keras.Model,
     reader: checkpoint.Weights,
     data: JsonFiles,
 ) -> Classifier:
@@ -258,7 +258,7 @@ def load_checkpoint(
     """Fill an existing model from a checkpoint.
 
     Args:
-        model: `Encoder`, `PretrainedModel` or `Classifier`.
+        model: `Encoder`, `PretrainedModel`, `Classifier` or `Seq2Seq`.
         x: As for `load`.
         skip: Regular expressions of weight paths to leave as they are, such as
             "pooler/.*" or "classifier/.*".
@@ -284,14 +284,19 @@ def load_checkpoint(
         return checkpoint.load_weights(model, found, reader, skip)
 
 
-def load_config(x: str | Path, *, family: str | None = None, **fields: Any) -> Config:
+def load_config(
+    x: str | Path, *, family: str | None = None, **fields: Any
+) -> BaseConfig:
     """Read a published configuration without any weights, to train from scratch.
 
     Args:
         x: As for `load`; or the JSON file. Weights need not be there.
         family: Decides what "gelu" means and which weights layers share; may be
             left out if the JSON is one of our exports.
-        **fields: Any `Config` field; wins over the JSON.
+        **fields: Any field; wins over the JSON.
+
+    Returns:
+        `Config`, or `Seq2SeqConfig` of T5-PEGASUS.
 
     Raises:
         ConfigError: There is no such file, or several, or a field is bad.
@@ -316,9 +321,10 @@ def load_config(x: str | Path, *, family: str | None = None, **fields: Any) -> C
         raise ConfigError(
             f"{path}: a configuration alone does not tell its family. Pass family="
         )
-    given = fields_from_json(data, family_named(family)) | fields
-    given.setdefault("hidden_act", family_named(family).gelu)
+    facts = family_named(family)
+    given = network_of(facts).fields_from_json(data, facts) | fields
+    given.setdefault("hidden_act", facts.gelu)
     try:
-        return Config.from_dict(given)
+        return network_of(facts).config.from_dict(given)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -26,6 +26,7 @@ DROP = (
     "versions",
     "io",
     "decode",
+    "variable_mapping_by_version",
 )
 # Arrays that no check reads, or that only repeat another one.
 UNUSED = re.compile(
@@ -38,6 +39,7 @@ UNUSED = re.compile(
 )
 FT = ("sequence_output", "predictions")
 ROWS = 2  # of the batches of bert4keras cases, whose outputs are row by row
+WORDS = ("mlm_logits", "logits", "proba", "logits_last2rows")  # one column a word
 
 
 def copy(folder: Path, target: Path) -> None:
@@ -52,7 +54,8 @@ def copy(folder: Path, target: Path) -> None:
             with np.load(file) as data:
                 last = meta.get("kind", "").startswith("finetune")
                 kept = {k: data[k] for k in data.files if keep(k) or last and k in FT}
-            by_rows = "checkpoint_prefix" in meta
+            # A loss is the mean over all rows.
+            by_rows = "checkpoint_prefix" in meta and "finetune_loss" not in kept
             if file.name == "io.npz":
                 kept = {k: cut(k, value, by_rows) for k, value in kept.items()}
             np.savez_compressed(target / file.name, **kept)
@@ -81,7 +84,7 @@ def cut(name: str, value: np.ndarray, by_rows: bool) -> np.ndarray:
         return value[:, :ROWS]
     last = name.split("/")[-1]
     if value.ndim > 2 and value.dtype == np.float32:
-        columns = value.shape[-1] // (16 if last == "mlm_logits" else 4)
+        columns = value.shape[-1] // (16 if last in WORDS else 4)
         return value[..., : max(columns, 4)]
     return value
 

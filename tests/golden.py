@@ -69,7 +69,9 @@ class Case:
         if self.meta.get("weights") or not list(self.folder.glob("*.index")):
             return "foreign"
         family = str(self.meta.get("family", "")).lower()
-        foreign = ("t5", "gpt", "gau")
+        if family.startswith("t5"):
+            return "seq2seq"
+        foreign = ("gpt", "gau")
         return "foreign" if family.startswith(foreign) else "bert4keras"
 
     @functools.cached_property

@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -47,3 +48,28 @@ def write_model(folder, encoder):
         folder, {n: getattr(config, n) for n in names} | {"hidden_act": "gelu"}, True
     )
     (folder / "vocab.txt").write_text("\n".join(VOCAB) + "\n", encoding="utf-8")
+
+
+def tiny_seq2seq() -> plm.Seq2Seq:
+    """An encoder-decoder whose every size differs."""
+    keras.utils.set_random_seed(3)
+    return plm.Seq2Seq(
+        plm.Seq2SeqConfig(
+            vocab_size=40,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_decoder_layers=3,
+            num_attention_heads=3,
+            attention_head_size=8,
+            intermediate_size=24,
+            initializer_range=0.3,
+        )
+    )
+
+
+def seq2seq_batch(source: int = 7, target: int = 5) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {
+        "token_ids": rng.integers(1, 40, (2, source)),
+        "target_ids": rng.integers(1, 40, (2, target)),
+    }

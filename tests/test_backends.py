@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import keras
 from kerasplm import Classifier, Config, Encoder, PretrainedModel
+from kerasplm import Seq2Seq, Seq2SeqConfig
 from kerasplm.heads import HEADS
 assert keras.backend.backend() == sys.argv[1], keras.backend.backend()
 axes = (
@@ -36,6 +37,13 @@ for n, fields in enumerate(axes):
     before = np.array(encoder.get_weights()[0])
     model.fit({"token_ids": ids}, np.array([0, 1] * 4), epochs=1, verbose=0)
     assert not np.array_equal(before, encoder.get_weights()[0])
+seq2seq = Seq2Seq(Seq2SeqConfig(vocab_size=50, hidden_size=24, num_hidden_layers=2,
+    num_attention_heads=3, attention_head_size=10, intermediate_size=32))
+seq2seq.compile("adam", {"logits": loss})
+before = np.array(seq2seq.get_weights()[0])
+batch = {"token_ids": ids, "target_ids": ids[:, :5]}
+seq2seq.fit(batch, {"logits": ids[:, 1:6]}, epochs=1, verbose=0)
+assert not np.array_equal(before, seq2seq.get_weights()[0])
 if sys.argv[1] != "tensorflow":
     assert "tensorflow" not in sys.modules
 """

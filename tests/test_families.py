@@ -32,13 +32,18 @@ NETWORKS = {
     "tinybert": {},
     "zhuiyi": {"embedding_size": 8, "attention_key_size": 12},
     "simbert": {"embedding_size": 8, "pooler": "linear", "attention": "unilm"},
+    "t5_pegasus": {},
+    "mt5": {"cross_position_bias": False},
 }
 
 
 def weights_of(name, tiny_config):
     """Return all weights that the family's table can name, of a small network."""
-    encoder = plm.Encoder(tiny_config.replace(**NETWORKS[name]))
     table = FAMILIES[name].weights
+    if FAMILIES[name].network == "seq2seq":
+        config = plm.Seq2SeqConfig(vocab_size=9, hidden_size=8, num_hidden_layers=2)
+        return checkpoint.named_weights(plm.Seq2Seq(config.replace(**NETWORKS[name])))
+    encoder = plm.Encoder(tiny_config.replace(**NETWORKS[name]))
     heads = [h for h in ("mlm", "sentence_pair", "rtd") if f"{h}/" in str(list(table))]
     weights = dict(checkpoint.named_weights(plm.PretrainedModel(encoder, heads)))
     if any(path.startswith("classifier/") for path in table):
@@ -113,9 +118,36 @@ def test_absent_variables_are_named(tiny_config):
         recognise(names, where="x")
 
 
-def test_t5_is_refused():
-    with pytest.raises(FamilyError, match="shared/embedding"):
-        recognise(["shared/embedding", "encoder/block_000/layer_000/x"], where="x")
+def test_another_t5_is_refused(tiny_config):
+    """T5 itself has no gate and no output layer, and names its norms otherwise."""
+    names = variables("t5_pegasus", tiny_config)
+    names = [n.replace("rms_norm", "layer_norm") for n in names if "logits" not in n]
+    with pytest.raises(FamilyError) as error:
+        recognise(names, where="x")
+    for word in ("decoder/logits/kernel", "layer_001/layer_norm", "'t5_pegasus'"):
+        assert word in str(error.value)
+
+
+def test_t5_pegasus_is_told_from_mt5(tiny_config):
+    names = variables("t5_pegasus", tiny_config)
+    with pytest.raises(FamilyError, match="'t5_pegasus'.* or .*'mt5'"):
+        recognise(names, where="x")
+
+    def of(hints):
+        return recognise(names, where="x", hints=hints).family.name
+
+    assert of(Hints(path="chinese_t5_pegasus_small")) == "t5_pegasus"
+    assert of(Hints(path="mt5-small")) == "mt5"
+    assert of(Hints(words=True)) == "t5_pegasus"
+
+
+def test_layers_are_padded_with_zeros():
+    family = FAMILIES["t5_pegasus"]
+    name = "decoder/block_011/layer_001/EncDecAttention/o"
+    path = "seq2seq/decoder/layer_11/cross_attention/output/kernel"
+    assert family.ours(name) == (path, {"i": "011"})
+    assert family.theirs(path) == (name, False)
+    assert family.ours(name.replace("011", "11")) is None
 
 
 def test_ambiguous_without_hints(tiny_config):
@@ -170,6 +202,8 @@ def test_generator_of_a_bert(tiny_config):
         "adam_beta2_power",
         "loss_scale_state/good_steps",
         "bert/embeddings/word_embeddings/shadow",
+        "encoder/block_000/layer_000/SelfAttention/q_slot_vc",
+        "encoder/rms_norm/scale_slot_v",
     ],
 )
 def test_slots(name):

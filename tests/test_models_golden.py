@@ -29,7 +29,8 @@ KNOWN = {
     "bert4keras",
     "finetune",
     "foreign",
-    "pytorch",
+    "pytorch",  # tests/test_pytorch_golden.py
+    "seq2seq",  # tests/test_seq2seq_golden.py
     "helpers",
     "tokenizers",
     "tokenizer_bert4keras",

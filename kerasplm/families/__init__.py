@@ -16,6 +16,7 @@ from kerasplm.families.electra import (
     ELECTRA_SHARED,
 )
 from kerasplm.families.nezha import NEZHA, NEZHA_GEN, NEZHA_GEN_POETRY, ROFORMER
+from kerasplm.families.t5 import MT5, T5_PEGASUS
 from kerasplm.families.zhuiyi import SIMBERT, ZHUIYI
 
 __all__ = [
@@ -46,6 +47,8 @@ FAMILIES: dict[str, Family] = {
         ROFORMER,
         ZHUIYI,
         SIMBERT,
+        T5_PEGASUS,
+        MT5,
     )
 }
 
@@ -143,7 +146,7 @@ def match(family: Family, variables: Iterable[str]) -> Match:
     scopes = {names[path].rsplit("/", 2)[0] + "/" for path in heads}
     if any(name.startswith(tuple(scopes)) for name in other):
         other = sorted([*other, *(names.pop(path) for path in heads)])
-    present = {re.sub(r"\d+", "0", name) for name in names}
+    present = {re.sub(r"_\d+", "_0", name) for name in names}
     absent = [
         template for template in family.required if not present & _examples(template)
     ]

@@ -19,6 +19,7 @@ Table = Mapping[str, Entry]
 
 _PLACEHOLDERS = {
     "i": r"\d+",  # layer
+    "i:03d": r"\d{3,}",  # layer, as T5 writes it
     "g": r"\d+",  # ALBERT group
     "j": r"\d+",  # block inside the group
     "qkv": "query|key|value",
@@ -31,7 +32,7 @@ _PLACEHOLDERS = {
 SLOTS = re.compile(
     r"(.*/)?(adam_[mv]|lamb_[mv]|Adam|Adam_1|Momentum|shadow|ExponentialMovingAverage"
     r"|global_step|(adam_)?beta[12]_power|loss_scale.*|good_steps|bad_steps"
-    r"|current_loss_scale|num_good_steps|save_counter)(_\d+)?"
+    r"|current_loss_scale|num_good_steps|save_counter|[^/]+_slot_(v[rc]?|m))(_\d+)?"
 )
 
 
@@ -49,6 +50,7 @@ class Family:
             variable each.
         gelu: What "gelu" in the configuration JSON means.
         fixed: Config fields that hold for the family whatever the JSON says.
+        network: The class of the model, a key of `kerasplm.networks.NETWORKS`.
         part: "discriminator" or "generator" where a checkpoint holds two
             networks, "both" where one network is both, else "".
         other: Regular expressions of variables of the other part or of heads for
@@ -81,6 +83,7 @@ class Family:
     required: tuple[str, ...]
     gelu: Literal["gelu_tanh", "gelu_erf"] = "gelu_tanh"
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    network: Literal["encoder", "seq2seq"] = "encoder"
     part: Literal["", "discriminator", "generator", "both"] = ""
     other: tuple[str, ...] = ()
     config_hint: str = ""
@@ -100,7 +103,8 @@ class Family:
         for rule in _rules(tuple(self.weights.items())):
             found = rule.theirs.fullmatch(theirs)
             if found:
-                return rule.our_template.format(**found.groupdict()), found.groupdict()
+                fields = found.groupdict()
+                return rule.our_template.format(**_numbers(fields)), fields
         return None
 
     def theirs(self, ours: str, task: str = "classification") -> tuple[str, bool]:
@@ -112,7 +116,7 @@ class Family:
         for rule in _rules(tuple(self.weights.items())):
             found = rule.ours.fullmatch(ours)
             if found:
-                fields = {"task": task, **found.groupdict()}
+                fields = {"task": task, **_numbers(found.groupdict())}
                 return rule.their_template.format(**fields), rule.transpose
         raise KeyError(ours)
 
@@ -141,11 +145,17 @@ def _rules(items: tuple[tuple[str, Entry], ...]) -> tuple[_Rule, ...]:
     return tuple(rules)
 
 
+def _numbers(fields: Mapping[str, str]) -> dict[str, str | int]:
+    """Return the numbers among the placeholders as such, to be formatted."""
+    return {k: int(v) if k in ("i", "g", "j") else v for k, v in fields.items()}
+
+
 def _regex(template: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", template)
+    parts = re.split(r"\{([\w:]+)\}", template)
     pattern = ""
     for n, part in enumerate(parts):
-        pattern += f"(?P<{part}>{_PLACEHOLDERS[part]})" if n % 2 else re.escape(part)
+        name = part.split(":")[0]
+        pattern += f"(?P<{name}>{_PLACEHOLDERS[part]})" if n % 2 else re.escape(part)
     return re.compile(pattern)
 
 
