@@ -126,10 +126,15 @@ def test_what_the_model_cannot_do_without(get, server):
             get(name=name)
 
 
-def test_small_files_have_a_bound(get, monkeypatch):
-    monkeypatch.setattr(remote, "_MOST_TEXT", 10)
-    with pytest.raises(DownloadError, match=r"config.json: \d+ bytes, more than 10"):
-        get()
+def test_small_files_have_a_bound(get, server, monkeypatch):
+    del server.files[BASE + "model.safetensors"]
+    server.files[BASE + "model.safetensors.index.json"] = Served(b"x" * 31)
+    for name, most in ("config.json", 10), ("model.safetensors.index.json", 30):
+        monkeypatch.setattr(remote, "_MOST_TEXT", most)
+        with pytest.raises(
+            DownloadError, match=rf"{name}: \d+ bytes, more than {most}"
+        ):
+            get()
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
@@ -254,6 +259,7 @@ def test_parts(get, server, tmp_path):
     whole = get(sources[0], Archive(server.url + "/a.zip"), name="both")
     assert whole == tmp_path / "c" / "both"
     assert set(contents(whole)) == {"m.index", *(f"generator/{n}" for n in FILES)}
+    assert get(name="both", part="generator", offline=True) == whole / "generator"
 
 
 @pytest.mark.parametrize("damage", ["missing", "size", "marker", "incomplete"])
