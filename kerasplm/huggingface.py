@@ -87,6 +87,8 @@ class SafetensorsReader:
         self.prefix = prefix
         self._errors = (SafetensorError, OSError, ValueError, TypeError)
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.sizes: dict[str, int] = {}
+        self.families: tuple[str, ...] = ()
         self._places: dict[str, tuple[str, bool]] = {}
         self._tied: dict[str, str] = {}
         try:

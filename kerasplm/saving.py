@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -44,7 +45,7 @@ def save_checkpoint(
         >>> save_checkpoint(encoder, "out/bert_model.ckpt")  # doctest: +SKIP
     """
     models = list(model) if isinstance(model, list | tuple) else [model]
-    families = [_family_of(m, family) for m in models]
+    families = [family_of(m, family) for m in models]
     path = Path(str(prefix).removesuffix(".index")).expanduser()
     if str(prefix).endswith("/") or path.is_dir():
         raise ConfigError(
@@ -54,19 +55,25 @@ def save_checkpoint(
     tensors = checkpoint.collect(models, families)
     checkpoint.write(path, tensors)
     for one, its in zip(models, families, strict=True):
-        data = to_json(_encoder(one).config, its)
-        if isinstance(one, Classifier):
-            data[OWN] |= {"labels": one.labels, "pair": one.pair, "task": one.task}
+        data = config_data(one, its)
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         write_text(path.parent / its.config_file, text)
     write_text(path.parent / "checkpoint", f'model_checkpoint_path: "{path.name}"\n')
+
+
+def config_data(model: keras.Model, family: Family) -> dict[str, Any]:
+    """Return the configuration JSON of a model under the keys of its original."""
+    data = to_json(_encoder(model).config, family)
+    if isinstance(model, Classifier):
+        data[OWN] |= {"labels": model.labels, "pair": model.pair, "task": model.task}
+    return data
 
 
 def _encoder(model: keras.Model) -> Encoder:
     return checkpoint.components(model)["encoder"]
 
 
-def _family_of(model: keras.Model, name: str | None) -> Family:
+def family_of(model: keras.Model, name: str | None) -> Family:
     """Return the family under whose names to write the model."""
     encoder = _encoder(model)
     for owner in (model, encoder):

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from kerasplm.archive import SUFFIXES, is_archive, unpack
-from kerasplm.checkpoint import Reader, Weights
+from kerasplm.checkpoint import OBJECT_GRAPH, Reader, Weights
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Hints
 from kerasplm.huggingface import WEIGHTS, SafetensorsReader
+from kerasplm.model_garden import ModelGardenReader
 
 _CONFIG = re.compile(
     r"(?!tokenizer|generation|special)(.*config.*|(disc|gen).*tor)\.json"
@@ -56,17 +57,20 @@ class Source:
         """Whether the weights are in Hugging Face's format."""
         return self.prefix is not None and self.prefix.suffix == ".safetensors"
 
-    def weights(self, index_only: bool = False) -> Weights:
+    def weights(self, index_only: bool = False, heads: str | None = None) -> Weights:
         """Open the weights, in whatever format they are.
 
         Args:
             index_only: Whether names and shapes will do.
+            heads: As for `load`, for formats in which a head has its own pooler.
 
         Raises:
             CheckpointError: There are none, or they are damaged.
         """
         if not self.is_hugging_face:
-            return Reader(self.checkpoint, index_only)
+            reader = Reader(self.checkpoint, index_only)
+            by_object = OBJECT_GRAPH in reader.shapes
+            return ModelGardenReader(reader, heads) if by_object else reader
         kinds = [read_json(file).get("model_type") for file in self.configs()]
         return SafetensorsReader(self.checkpoint, str((kinds or ["bert"])[0]))
 

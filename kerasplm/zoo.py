@@ -79,7 +79,7 @@ def load(
         >>> model = load("albert_tiny.zip", heads="pretraining")  # doctest: +SKIP
     """
     with open_source(x) as source:
-        reader = source.weights()
+        reader = source.weights(heads=heads)
         data = json_files(source, config)
         found = recognise_source(source, reader, data, family, part)
         settings, assumed = configure(source, found, reader, data, fields)
@@ -123,6 +123,7 @@ def recognise_source(
         hints=source.hints(data.values()),
         family=family,
         part=part,
+        among=reader.families,
     )
 
 
@@ -163,7 +164,11 @@ def configure(
     results, problems = [], []
     for where, values in candidates or [(name, None)]:
         try:
-            results.append(complete_config(found, reader.shapes, values, fields, where))
+            results.append(
+                complete_config(
+                    found, reader.shapes, values, fields, where, reader.sizes
+                )
+            )
         except ConfigError as error:
             problems.append(error)
     if not results:
@@ -269,7 +274,9 @@ def load_checkpoint(
         >>> load_checkpoint(encoder, "x.ckpt", skip=("pooler/.*",))  # doctest: +SKIP
     """
     with open_source(x) as source:
-        reader = source.weights()
+        heads = "pretraining" if hasattr(model, "heads") else None
+        heads = "classification" if hasattr(model, "labels") else heads
+        reader = source.weights(heads=heads)
         data = json_files(source)
         found = recognise_source(source, reader, data, family, part)
         return checkpoint.load_weights(model, found, reader, skip)

@@ -37,7 +37,15 @@ CLASSIFIER: dict[str, Entry] = {
     "classifier/logits/bias": "output_bias",
 }
 HEADS = MLM | SENTENCE_PAIR | CLASSIFIER
-OTHER_HEADS = ("cls/squad/.*", "(start|end)_logits/.*", "answer_class/.*")
+OTHER_HEADS = (
+    "cls/squad/.*",
+    "(start|end)_logits/.*",
+    "answer_class/.*",
+    # Of tf-models-official: the pooler that is not in use, heads for other tasks.
+    "pooler_transform/.*",
+    "(next_sentence|sentence_prediction)/.*",
+    "predictions/transform/.*",
+)
 
 BERT = Family(
     name="bert",
