@@ -103,7 +103,8 @@ HELD = ("bert", "wobert", "zhuiyi", "albert")
 # only with this pooler; the one of the encoder is not used, often not even trained.
 HEAD_OF = {"pretraining": "next_sentence", "classification": "sentence_prediction"}
 _HEADS = re.compile(
-    rf"(?:.*/)?((?:{'|'.join(HEAD_OF.values())}|predictions/transform|pooler_transform)/.+)"
+    r"(?:.*/)?((?:next_sentence|sentence_prediction|predictions/transform"
+    r"|pooler_transform)/.+)"
 )
 _TRAINING = re.compile(
     r"(.*/)?optimizer/.+|(.*/)?keras_api/metrics/.+|global_step|save_counter"
@@ -111,6 +112,8 @@ _TRAINING = re.compile(
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SPLIT = re.compile(r".*self_attention/(query|key|value)/(kernel|bias)")
 _MERGED = re.compile(r".*self_attention/attention_output/kernel")
+# What the layer was called in its releases up to 2.3.
+_OLD_OUTPUT = re.compile(r"(?<=/)self_attention_output(?=/)")
 
 
 def split_shape(name: str, shape: tuple[int, ...], heads: int) -> tuple[int, ...]:
@@ -196,6 +199,7 @@ class ModelGardenReader:
                         f"variable {key}"
                     )
                 place = key.removesuffix(_VALUE)
+                name = _OLD_OUTPUT.sub("self_attention/attention_output", name)
                 name = place if _TRAINING.fullmatch(place) else name or place
                 if variables.setdefault(name, key) != key:
                     raise CheckpointError(

@@ -52,7 +52,8 @@ def load(
 
     Args:
         x: Folder, checkpoint prefix, archive (.zip, .tar.gz, .tgz, .tar), or folder of
-            Hugging Face with `model.safetensors`.
+            Hugging Face with `model.safetensors`. A checkpoint is one of TF1 or of
+            tf-models-official.
         heads: None returns the bare encoder; "pretraining" adds every pre-training
             head that the checkpoint holds; "classification" gives a classifier as
             the originals' run_classifier trained it.
