@@ -39,6 +39,7 @@ _LAZY = {
     "load_tokenizer": "kerasplm.tokenizing",
     "save_checkpoint": "kerasplm.saving",
     "save_huggingface": "kerasplm.huggingface_out",
+    "save_model_garden": "kerasplm.model_garden_out",
 }
 __all__ = [
     "AdamW",

@@ -16,6 +16,8 @@ from kerasplm.files import temporary_folder
 from kerasplm.load_report import LoadReport
 
 _DATA = ".data-00000-of-00001"
+# The entry that tells a checkpoint of objects from one of names.
+OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
 class Weights(Protocol):
@@ -23,6 +25,10 @@ class Weights(Protocol):
 
     prefix: Path
     shapes: dict[str, tuple[int, ...]]
+    sizes: dict[str, int]
+    """`Config` fields that the file tells beside the shapes."""
+    families: tuple[str, ...]
+    """The families that the format can hold; () if any."""
 
     def read(self, name: str) -> Any:
         """Return one tensor."""
@@ -72,16 +78,13 @@ class Reader:
             raise CheckpointError(
                 f"{index}: not a readable checkpoint index ({_line(error)})"
             ) from error
-        if "_CHECKPOINTABLE_OBJECT_GRAPH" in names:
-            raise CheckpointError(
-                f"{prefix}: an object-based TF2 checkpoint. Expected a TF1 checkpoint "
-                "with variables by name"
-            )
         # Some exports by Keras carry ":0" behind every name.
         self._names = {name.removesuffix(":0"): name for name in names}
         self.shapes: dict[str, tuple[int, ...]] = {
             ours: tuple(names[theirs]) for ours, theirs in self._names.items()
         }
+        self.sizes: dict[str, int] = {}
+        self.families: tuple[str, ...] = ()
 
     def read(self, name: str) -> Any:
         """Return one variable as a tensor of TensorFlow.
@@ -315,9 +318,14 @@ def write(prefix: Path, tensors: Mapping[str, np.ndarray]) -> None:
             shape_and_slices=[""] * len(names),
             tensors=[tf.constant(tensors[name]) for name in names],
         )
-        # The data first: an index without its data is the only broken state.
-        os.replace(folder / f"model{_DATA}", f"{prefix}{_DATA}")
-        os.replace(folder / "model.index", f"{prefix}.index")
+        publish(folder / "model", prefix)
+
+
+def publish(written: Path, prefix: Path) -> None:
+    """Move a complete checkpoint to its place."""
+    # The data first: an index without its data is the only broken state.
+    os.replace(f"{written}{_DATA}", f"{prefix}{_DATA}")
+    os.replace(f"{written}.index", f"{prefix}.index")
 
 
 def collect(

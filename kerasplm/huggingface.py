@@ -98,6 +98,8 @@ class HuggingFaceReader:
         self.prefix = prefix
         self._file = open_tensors(prefix)
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.sizes: dict[str, int] = {}
+        self.families: tuple[str, ...] = ()
         self._places: dict[str, tuple[str, bool]] = {}
         self._tied: dict[str, str] = {}
         shapes = self._file.shapes

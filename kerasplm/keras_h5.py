@@ -86,6 +86,8 @@ class Bert4KerasReader:
 
         self.prefix = prefix
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.sizes: dict[str, int] = {}
+        self.families: tuple[str, ...] = ()
         self._places: dict[str, tuple[str, bool]] = {}
         try:
             with h5py.File(prefix, "r") as file:

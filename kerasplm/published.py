@@ -213,6 +213,7 @@ def complete_config(
     data: Mapping[str, Any] | None,
     overrides: Mapping[str, Any],
     where: str,
+    told: Mapping[str, int] | None = None,
 ) -> tuple[Config, tuple[str, ...]]:
     """Build the `Config` of a checkpoint and check it against the weights.
 
@@ -222,6 +223,7 @@ def complete_config(
         data: The configuration JSON, or None if there is none.
         overrides: Fields given by the user; they win.
         where: The JSON file, or the checkpoint, for messages.
+        told: Fields that the format of the weights tells beside their shapes.
 
     Returns:
         The configuration, and the fields that were assumed from the family's
@@ -237,7 +239,7 @@ def complete_config(
             f"{', '.join(unknown)}: no such Config field. Fields: {', '.join(FIELDS)}"
         )
     given = fields_from_json(data or {}, found.family) | dict(overrides)
-    sizes = sizes_from_shapes(found, shapes)
+    sizes = sizes_from_shapes(found, shapes) | dict(told or {})
     groups = _groups(found)
     if groups:
         sizes["inner_group_num"] = max(j for _, j in groups) + 1

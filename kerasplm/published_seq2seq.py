@@ -128,6 +128,7 @@ def complete_config(
     data: Mapping[str, Any] | None,
     overrides: Mapping[str, Any],
     where: str,
+    told: Mapping[str, int] | None = None,
 ) -> tuple[Seq2SeqConfig, tuple[str, ...]]:
     """Build the configuration of a checkpoint and check it against the weights.
 
@@ -137,6 +138,7 @@ def complete_config(
         data: The configuration JSON, or None if there is none.
         overrides: Fields given by the user; they win.
         where: The JSON file, or the checkpoint, for messages.
+        told: Fields that the format of the weights tells beside their shapes.
 
     Returns:
         The configuration, and the fields that were assumed from the family's
@@ -150,7 +152,7 @@ def complete_config(
         given = fields_from_json(data or {}, found.family) | dict(overrides)
     except ConfigError as error:
         raise ConfigError(f"{where}: {found.family.title}: {error}") from error
-    sizes = sizes_from_shapes(found, shapes)
+    sizes = sizes_from_shapes(found, shapes) | dict(told or {})
     check_sizes(given, sizes, overrides, where)
     fields = sizes | given
     assumed = () if "hidden_act" in fields else (f"hidden_act={found.family.gelu}",)

@@ -44,7 +44,7 @@ def save_checkpoint(
         >>> save_checkpoint(encoder, "out/bert_model.ckpt")  # doctest: +SKIP
     """
     models = list(model) if isinstance(model, list | tuple) else [model]
-    families = [_family_of(m, family) for m in models]
+    families = [family_of(m, family) for m in models]
     path = Path(str(prefix).removesuffix(".index")).expanduser()
     if str(prefix).endswith("/") or path.is_dir():
         raise ConfigError(
@@ -54,13 +54,19 @@ def save_checkpoint(
     tensors = checkpoint.collect(models, families)
     checkpoint.write(path, tensors)
     for one, its in zip(models, families, strict=True):
-        data = network_of(its).to_json(_body(one).config, its)
-        if isinstance(one, Classifier):
-            given = one.get_config()
-            data[OWN] |= {key: given[key] for key in CLASSIFIER_KEYS}
+        data = config_data(one, its)
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         write_text(path.parent / its.config_file, text)
     write_text(path.parent / "checkpoint", f'model_checkpoint_path: "{path.name}"\n')
+
+
+def config_data(model: keras.Model, family: Family) -> dict[str, Any]:
+    """Return the configuration JSON of a model under the keys of its original."""
+    data = network_of(family).to_json(_body(model).config, family)
+    if isinstance(model, Classifier):
+        given = model.get_config()
+        data[OWN] |= {key: given[key] for key in CLASSIFIER_KEYS}
+    return data
 
 
 def _body(model: keras.Model) -> keras.Model:
@@ -68,7 +74,7 @@ def _body(model: keras.Model) -> keras.Model:
     return next(iter(checkpoint.components(model).values()))
 
 
-def _family_of(model: keras.Model, name: str | None) -> Family:
+def family_of(model: keras.Model, name: str | None) -> Family:
     """Return the family under whose names to write the model."""
     body = _body(model)
     for owner in (model, body):

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kerasplm.archive import SUFFIXES, is_archive, unpack
-from kerasplm.checkpoint import Reader, Weights
+from kerasplm.checkpoint import OBJECT_GRAPH, Reader, Weights
 from kerasplm.errors import CheckpointError
 from kerasplm.families import Hints
 from kerasplm.files import read_json
 from kerasplm.huggingface import HuggingFaceReader
 from kerasplm.keras_h5 import Bert4KerasReader, is_keras2
+from kerasplm.model_garden import ModelGardenReader
 from kerasplm.tensor_files import FILES, WEIGHTS, is_tensor_file
 
 _CONFIG = re.compile(
@@ -68,17 +69,20 @@ class Source:
             return "bert4keras"
         return "keras"
 
-    def weights(self, index_only: bool = False) -> Weights:
+    def weights(self, index_only: bool = False, heads: str | None = None) -> Weights:
         """Open the weights, in whatever format they are.
 
         Args:
             index_only: Whether names and shapes will do.
+            heads: As for `load`, for formats in which a head has its own pooler.
 
         Raises:
             CheckpointError: There are none, or they are damaged.
         """
         if self.kind == "tf1":
-            return Reader(self.checkpoint, index_only)
+            reader = Reader(self.checkpoint, index_only)
+            by_object = OBJECT_GRAPH in reader.shapes
+            return ModelGardenReader(reader, heads) if by_object else reader
         if self.kind == "bert4keras":
             return Bert4KerasReader(self.checkpoint)
         if self.kind == "keras":

@@ -49,7 +49,8 @@ def load(
 
     Args:
         x: Folder, checkpoint prefix, archive (.zip, .tar.gz, .tgz, .tar), or folder of
-            Hugging Face with `model.safetensors`.
+            Hugging Face with `model.safetensors` or `pytorch_model.bin`. A checkpoint
+            is one of TF1 or of tf-models-official. Or a file of Keras.
         heads: None returns the bare model; "pretraining" adds every pre-training
             head that the checkpoint holds; "classification" gives a classifier as
             the originals' run_classifier trained it. A `Seq2Seq` is whole as it is.
@@ -81,7 +82,7 @@ def load(
             if skip or part:
                 raise ConfigError(f"{x}: a Keras file loads whole: no skip, no part")
             return keras_files.load(source, data, heads, family, fields)
-        reader = source.weights()
+        reader = source.weights(heads=heads)
         found = recognise_source(source, reader, data, family, part)
         settings, assumed = configure(source, found, reader, data, fields)
         # Weights that are skipped need true initial values.
@@ -126,6 +127,7 @@ def recognise_source(
         hints=source.hints(data.values()),
         family=family,
         part=part,
+        among=reader.families,
     )
 
 
@@ -167,7 +169,11 @@ def configure(
     results, problems = [], []
     for where, values in candidates or [(name, None)]:
         try:
-            results.append(complete_config(found, reader.shapes, values, fields, where))
+            results.append(
+                complete_config(
+                    found, reader.shapes, values, fields, where, reader.sizes
+                )
+            )
         except ConfigError as error:
             problems.append(error)
     if not results:
@@ -278,7 +284,9 @@ def load_checkpoint(
         >>> load_checkpoint(encoder, "x.ckpt", skip=("pooler/.*",))  # doctest: +SKIP
     """
     with open_source(x) as source:
-        reader = source.weights()
+        heads = "pretraining" if hasattr(model, "heads") else None
+        heads = "classification" if hasattr(model, "labels") else heads
+        reader = source.weights(heads=heads)
         data = json_files(source)
         found = recognise_source(source, reader, data, family, part)
         return checkpoint.load_weights(model, found, reader, skip)

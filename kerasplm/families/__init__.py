@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kerasplm.errors import FamilyError
 from kerasplm.families.albert import ALBERT, ALBERT_BRIGHTMART
@@ -193,6 +193,7 @@ def recognise(
     hints: Hints | None = None,
     family: str | None = None,
     part: str | None = None,
+    among: Sequence[str] = (),
 ) -> Match:
     """Return the family that explains the variables of a checkpoint exactly.
 
@@ -206,6 +207,7 @@ def recognise(
         family: Take this one, if it fits.
         part: "discriminator" or "generator" of an ELECTRA checkpoint; None means
             the discriminator, or what `family` is.
+        among: Names of the families to consider; default all.
 
     Raises:
         FamilyError: No family fits, or several do; the message names the variables
@@ -226,7 +228,8 @@ def recognise(
         declared = dataclasses.replace(declared, absent=absent)
         return _demand(declared, where)
     wanted = {"", "both", part or "discriminator"}
-    found = [match(f, variables) for f in FAMILIES.values() if f.part in wanted]
+    known = [FAMILIES[name] for name in among or FAMILIES]
+    found = [match(f, variables) for f in known if f.part in wanted]
     fits = [m for m in found if m.exact]
     if part == "generator" and not any(m.family.part for m in fits):
         raise FamilyError(

@@ -32,7 +32,8 @@ _PLACEHOLDERS = {
 SLOTS = re.compile(
     r"(.*/)?(adam_[mv]|lamb_[mv]|Adam|Adam_1|Momentum|shadow|ExponentialMovingAverage"
     r"|global_step|(adam_)?beta[12]_power|loss_scale.*|good_steps|bad_steps"
-    r"|current_loss_scale|num_good_steps|save_counter|[^/]+_slot_(v[rc]?|m))(_\d+)?"
+    r"|current_loss_scale|num_good_steps|save_counter|[^/]+_slot_(v[rc]?|m)"
+    r"|optimizer/.+|keras_api/metrics/.+)(_\d+)?"
 )
 
 

@@ -37,8 +37,17 @@ CLASSIFIER: dict[str, Entry] = {
     "classifier/logits/bias": "output_bias",
 }
 HEADS = MLM | SENTENCE_PAIR | CLASSIFIER
-# "layers" are those of a network around an encoder, from a Keras file.
-OTHER_HEADS = ("cls/squad/.*", "(start|end)_logits/.*", "answer_class/.*", "layers/.*")
+OTHER_HEADS = (
+    "cls/squad/.*",
+    "(start|end)_logits/.*",
+    "answer_class/.*",
+    # Of a network around an encoder, from a Keras file.
+    "layers/.*",
+    # Of tf-models-official: the pooler that is not in use, heads for other tasks.
+    "pooler_transform/.*",
+    "(next_sentence|sentence_prediction)/.*",
+    "predictions/transform/.*",
+)
 
 BERT = Family(
     name="bert",
