@@ -32,6 +32,8 @@ _LAZY = {
     "Task": "kerasplm.tasks",
     "Tokenizer": "kerasplm.tokenizer",
     "export": "kerasplm.exporting",
+    "export_litert": "kerasplm.runtimes",
+    "export_onnx": "kerasplm.runtimes",
     "finetune": "kerasplm.finetuning",
     "load": "kerasplm.zoo",
     "load_checkpoint": "kerasplm.zoo",

@@ -13,6 +13,10 @@ class CheckpointError(PLMError):
     """A checkpoint is missing, truncated, or does not fit the model."""
 
 
+class ExportError(PLMError):
+    """An exported file cannot be made, or does not give the numbers of the model."""
+
+
 class FamilyError(PLMError):
     """No family, or more than one, explains the variables of a checkpoint."""
 

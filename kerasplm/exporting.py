@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.files import temporary_folder
@@ -56,22 +57,7 @@ def export(
     empty = target.is_dir() and not any(target.iterdir())
     if target.exists() and not ours and not empty:
         raise ConfigError(f"{target}: exists and is not a SavedModel; left alone")
-    config = _encoder(model).config
-    if tokenizer.vocab_size > config.vocab_size:
-        raise ConfigError(
-            f"the tokenizer has {tokenizer.vocab_size} tokens, the model "
-            f"{config.vocab_size}"
-        )
-    if config.position == "absolute":
-        limit = config.max_position_embeddings
-        max_length = limit if max_length is None else max_length
-        if max_length > limit:
-            raise ConfigError(
-                f"max_length={max_length}, but the model has {limit} positions "
-                "(max_position_embeddings)"
-            )
-    if max_length is not None and max_length < 3:
-        raise ConfigError(f"max_length must be at least 3. Received: {max_length}")
+    max_length = check_sizes(encoder_of(model).config, tokenizer, max_length)
     module = tf.Module()
     # The variables, not the Keras model: its optimizer would be saved with it.
     module.tokenizer = tokenizer
@@ -92,7 +78,8 @@ def export(
         os.replace(work / "new", target)
 
 
-def _encoder(model: keras.Model) -> Encoder:
+def encoder_of(model: keras.Model) -> Encoder:
+    """Return the encoder of a model, or the model where it is one."""
     if isinstance(model, Encoder):
         return model
     if isinstance(model, Classifier | PretrainedModel):
@@ -101,6 +88,38 @@ def _encoder(model: keras.Model) -> Encoder:
         "expected a Classifier, an Encoder or a PretrainedModel. Received: "
         f"{type(model).__name__}"
     )
+
+
+def check_sizes(config: Config, tokenizer: Any, max_length: int | None) -> int | None:
+    """Return the longest input after checking that everything fits the model.
+
+    Args:
+        config: Of the encoder.
+        tokenizer: Any tokenizer, or None.
+        max_length: As asked for; None means as many tokens as the model takes.
+
+    Returns:
+        Number of tokens; None where nothing limits it.
+
+    Raises:
+        ConfigError: The vocabulary or the length is larger than the model's.
+    """
+    if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
+        raise ConfigError(
+            f"the tokenizer has {tokenizer.vocab_size} tokens, the model "
+            f"{config.vocab_size}"
+        )
+    if config.position == "absolute":
+        limit = config.max_position_embeddings
+        max_length = limit if max_length is None else max_length
+        if max_length > limit:
+            raise ConfigError(
+                f"max_length={max_length}, but the model has {limit} positions "
+                "(max_position_embeddings)"
+            )
+    if max_length is not None and max_length < 3:
+        raise ConfigError(f"max_length must be at least 3. Received: {max_length}")
+    return max_length
 
 
 def _serving(
@@ -135,7 +154,7 @@ def _serving(
 
         return serve
 
-    encoder = _encoder(model)
+    encoder = encoder_of(model)
 
     @tf.function(input_signature=[text])
     def encode(text: tf.Tensor) -> Any:
