@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from kerasplm.published import (
     own_block,
 )
 from kerasplm.sources import Source, open_source, read_json
+from kerasplm.vocabulary_rows import Compound, ResizedVocabulary, vocabulary_axes
 
 JsonFiles = dict[Path, dict[str, Any]]
 Heads = Literal["pretraining", "classification"]
@@ -42,6 +43,8 @@ def load(
     family: str | None = None,
     config: str | Path | None = None,
     skip: Sequence[str] = (),
+    keep_tokens: Iterable[int] | None = None,
+    compound_tokens: Iterable[Compound] | None = None,
     **fields: Any,
 ) -> keras.Model:
     """Load a published checkpoint as a Keras model.
@@ -61,6 +64,10 @@ def load(
         config: Configuration JSON, if it does not lie beside the checkpoint.
         skip: Regular expressions of weight paths to leave at their initial values,
             such as "pooler/.*". Everything else must fit exactly.
+        keep_tokens: Ids of the tokens to keep, in their new order: word table, MLM
+            bias and with them the tied decoder shrink. Default keeps all.
+        compound_tokens: Rows to append after those: for each the ids (counted in
+            the rows that were kept) to average, or a pair of ids and weights.
         **fields: Any `Config` field, such as `attention="unilm"` or
             `hidden_dropout_prob=0.0`; wins over the JSON.
 
@@ -72,6 +79,7 @@ def load(
         FamilyError: No family fits, or several do.
         ConfigError: The configuration is broken, incomplete, or contradicts the
             weights.
+        VocabError: `keep_tokens` or `compound_tokens` do not fit the vocabulary.
         ArchiveError: The archive is broken or hostile.
 
     Example:
@@ -83,12 +91,19 @@ def load(
         data = json_files(source, config)
         found = recognise_source(source, reader, data, family, part)
         settings, assumed = configure(source, found, reader, data, fields)
+        rows = None
+        if keep_tokens is not None or compound_tokens is not None:
+            axes = vocabulary_axes(found)
+            reader = ResizedVocabulary(reader, axes, keep_tokens, compound_tokens)
+            size = fields.get("vocab_size", reader.rows)
+            settings = settings.replace(vocab_size=size)
+            rows = (reader.rows_before, reader.rows_kept, reader.rows_made)
         # Weights that are skipped need true initial values.
         fast = contextlib.nullcontext() if skip else initialize_with(checkpoint.empty)
         with fast:
             model = _build(source.name, found, settings, heads, reader, data)
         report = checkpoint.load_weights(model, found, reader, skip)
-    model.load_report = dataclasses.replace(report, assumed=assumed)
+    model.load_report = dataclasses.replace(report, assumed=assumed, rows=rows)
     _log.info("%s", report)
     return model
 
