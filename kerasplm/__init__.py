@@ -29,7 +29,9 @@ _LAZY = {
     "TASKS": "kerasplm.tasks",
     "Task": "kerasplm.tasks",
     "Tokenizer": "kerasplm.tokenizer",
+    "check_vocab": "kerasplm.vocabulary_tools",
     "export": "kerasplm.exporting",
+    "extend_vocab": "kerasplm.vocabulary_tools",
     "finetune": "kerasplm.finetuning",
     "load": "kerasplm.zoo",
     "load_checkpoint": "kerasplm.zoo",
@@ -37,6 +39,7 @@ _LAZY = {
     "load_tokenizer": "kerasplm.tokenizing",
     "save_checkpoint": "kerasplm.saving",
     "save_huggingface": "kerasplm.huggingface_out",
+    "simplify_vocab": "kerasplm.vocabulary_tools",
 }
 __all__ = [
     "AdamW",

@@ -12,6 +12,7 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.files import temporary_folder
 from kerasplm.heads import Classifier, PretrainedModel
+from kerasplm.vocabulary_tools import check_vocab
 
 
 def export(
@@ -39,9 +40,9 @@ def export(
             of the model, none for NEZHA.
 
     Raises:
-        ConfigError: The tokenizer is not the in-graph one, its vocabulary is larger
-            than the model's, `max_length` is out of range, or the folder holds
-            something else.
+        ConfigError: The tokenizer is not the in-graph one, `max_length` is out of
+            range, or the folder holds something else.
+        VocabError: The vocabulary has more tokens than the model has rows.
 
     Example:
         >>> export(classifier, tokenizer, "saved_model")  # doctest: +SKIP
@@ -57,11 +58,7 @@ def export(
     if target.exists() and not ours and not empty:
         raise ConfigError(f"{target}: exists and is not a SavedModel; left alone")
     config = _encoder(model).config
-    if tokenizer.vocab_size > config.vocab_size:
-        raise ConfigError(
-            f"the tokenizer has {tokenizer.vocab_size} tokens, the model "
-            f"{config.vocab_size}"
-        )
+    check_vocab(tokenizer, model, "the tokenizer")
     if config.position == "absolute":
         limit = config.max_position_embeddings
         max_length = limit if max_length is None else max_length

@@ -101,9 +101,13 @@ class Source:
 
 def has_words(tokens: Sequence[str]) -> bool:
     """Whether a vocabulary is one of words, such as WoBERT's."""
-    words = sum(len(re.findall("[\u4e00-\u9fff]", token)) > 1 for token in tokens)
     # Char-level vocabularies have a handful of such tokens at most.
-    return words > max(10, len(tokens) // 100)
+    return len(words_in(tokens)) > max(10, len(tokens) // 100)
+
+
+def words_in(tokens: Sequence[str]) -> list[str]:
+    """Return the tokens of several ideographs."""
+    return [token for token in tokens if len(re.findall("[\u4e00-\u9fff]", token)) > 1]
 
 
 @contextlib.contextmanager
