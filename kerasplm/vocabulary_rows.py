@@ -128,21 +128,21 @@ class ResizedVocabulary:
         if not self._groups:
             return value
         made = [
-            np.average(np.take(value, ids, axis), axis, weights)
-            for ids, weights in self._groups
+            np.tensordot(shares, np.take(value, ids, axis), (0, axis))
+            for ids, shares in self._groups
         ]
         return np.concatenate([value, np.stack(made, axis).astype(value.dtype)], axis)
 
 
 def _group(item: Any, rows: int, what: str) -> tuple[list[int], np.ndarray]:
-    """Return the ids of a new row and their weights (float64)."""
+    """Return the ids of a new row and the share of each (float64, sum 1)."""
     if isinstance(item, str) or not isinstance(item, Iterable):
         raise VocabError(f"{what}: expected ids, found {item!r}")
     parts = list(item)
     weighted = len(parts) == 2 and all(isinstance(part, Iterable) for part in parts)
     ids = check_ids(parts[0] if weighted else parts, rows, what)
     if not weighted:
-        return ids, np.ones(len(ids))
+        return ids, np.full(len(ids), 1 / len(ids))
     try:
         weights = np.array(list(parts[1]), "float64")
     except (TypeError, ValueError) as error:
@@ -159,4 +159,4 @@ def _group(item: Any, rows: int, what: str) -> tuple[list[int], np.ndarray]:
             f"{what}: expected finite weights with a sum that is not 0, found "
             f"{weights.tolist()}"
         )
-    return ids, weights
+    return ids, weights / weights.sum()
