@@ -31,9 +31,11 @@ _LAZY = {
     "TASKS": "kerasplm.tasks",
     "Task": "kerasplm.tasks",
     "Tokenizer": "kerasplm.tokenizer",
+    "check_vocab": "kerasplm.vocabulary_tools",
     "export": "kerasplm.exporting",
     "export_litert": "kerasplm.runtimes",
     "export_onnx": "kerasplm.runtimes",
+    "extend_vocab": "kerasplm.vocabulary_tools",
     "finetune": "kerasplm.finetuning",
     "load": "kerasplm.zoo",
     "load_checkpoint": "kerasplm.zoo",
@@ -42,6 +44,7 @@ _LAZY = {
     "save_checkpoint": "kerasplm.saving",
     "save_huggingface": "kerasplm.huggingface_out",
     "save_model_garden": "kerasplm.model_garden_out",
+    "simplify_vocab": "kerasplm.vocabulary_tools",
 }
 __all__ = [
     "AdamW",

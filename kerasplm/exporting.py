@@ -13,6 +13,7 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.files import temporary_folder
 from kerasplm.heads import Classifier, PretrainedModel
+from kerasplm.vocabulary_tools import check_vocab
 
 
 def export(
@@ -40,9 +41,9 @@ def export(
             of the model, none for NEZHA.
 
     Raises:
-        ConfigError: The tokenizer is not the in-graph one, its vocabulary is larger
-            than the model's, `max_length` is out of range, or the folder holds
-            something else.
+        ConfigError: The tokenizer is not the in-graph one, `max_length` is out of
+            range, or the folder holds something else.
+        VocabError: The vocabulary has more tokens than the model has rows.
 
     Example:
         >>> export(classifier, tokenizer, "saved_model")  # doctest: +SKIP
@@ -57,7 +58,8 @@ def export(
     empty = target.is_dir() and not any(target.iterdir())
     if target.exists() and not ours and not empty:
         raise ConfigError(f"{target}: exists and is not a SavedModel; left alone")
-    max_length = check_sizes(encoder_of(model).config, tokenizer, max_length)
+    check_vocab(tokenizer, model, "the tokenizer")
+    max_length = check_length(encoder_of(model).config, max_length)
     module = tf.Module()
     # The variables, not the Keras model: its optimizer would be saved with it.
     module.tokenizer = tokenizer
@@ -90,25 +92,19 @@ def encoder_of(model: keras.Model) -> Encoder:
     )
 
 
-def check_sizes(config: Config, tokenizer: Any, max_length: int | None) -> int | None:
-    """Return the longest input after checking that everything fits the model.
+def check_length(config: Config, max_length: int | None) -> int | None:
+    """Return the longest input after checking that it fits the model.
 
     Args:
         config: Of the encoder.
-        tokenizer: Any tokenizer, or None.
         max_length: As asked for; None means as many tokens as the model takes.
 
     Returns:
         Number of tokens; None where nothing limits it.
 
     Raises:
-        ConfigError: The vocabulary or the length is larger than the model's.
+        ConfigError: The model has fewer positions.
     """
-    if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
-        raise ConfigError(
-            f"the tokenizer has {tokenizer.vocab_size} tokens, the model "
-            f"{config.vocab_size}"
-        )
     if config.position == "absolute":
         limit = config.max_position_embeddings
         max_length = limit if max_length is None else max_length

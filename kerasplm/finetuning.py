@@ -29,6 +29,7 @@ from kerasplm.tasks.reading import Examples, files_of
 from kerasplm.tasks.settings import Settings
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
+from kerasplm.vocabulary_tools import check_vocab
 from kerasplm.zoo import load, load_config
 
 
@@ -209,11 +210,7 @@ def _check_fit(
     encoder: Encoder, settings: Settings, task: Task, tokenizer: Any
 ) -> None:
     config = encoder.config
-    if tokenizer.vocab_size > config.vocab_size:
-        raise ConfigError(
-            f"the vocabulary has {tokenizer.vocab_size} tokens, the model "
-            f"{config.vocab_size} (vocab_size)"
-        )
+    check_vocab(tokenizer, encoder)
     if task.pair and config.type_vocab_size == 1:
         raise ConfigError(
             f"{task.name} is a task of pairs, but the model knows one segment only "

@@ -6,8 +6,8 @@ from pathlib import Path
 from kerasplm import checkpoint
 from kerasplm.config import BaseConfig
 from kerasplm.families import Match
+from kerasplm.recognition import Part, configure, json_files, recognise_source
 from kerasplm.sources import open_source
-from kerasplm.zoo import Part, configure, json_files, recognise_source
 
 
 @dataclasses.dataclass(frozen=True)

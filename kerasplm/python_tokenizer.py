@@ -116,7 +116,7 @@ class PythonTokenizer(TokenizerBase):
             control=control,
             max_word_chars=max_word_chars,
         )
-        self._pre_tokenize = pre_tokenize
+        self.pre_tokenize = pre_tokenize
         self._longest_token = max(map(len, self._words.tokens))
         self._table = _Memo(self._spell)
         self._pieces = _Memo(self._split_word)
@@ -241,7 +241,7 @@ class PythonTokenizer(TokenizerBase):
         return ids, keep + 2
 
     def _ids(self, text: str) -> list[int]:
-        if self._pre_tokenize is None:
+        if self.pre_tokenize is None:
             spelled = text.translate(self._table)
             if _EXACT not in spelled:
                 words = map(self._pieces.__getitem__, spelled.split())
@@ -279,8 +279,8 @@ class PythonTokenizer(TokenizerBase):
 
     def _located(self, text: str) -> Located:
         """Return the id and the span of every token of a text."""
-        if self._pre_tokenize is not None:
-            return self._located_words(text, self._pre_tokenize)
+        if self.pre_tokenize is not None:
+            return self._located_words(text, self.pre_tokenize)
         spelled = [self._table[ord(char)] for char in text]
         if any(_EXACT in part for part in spelled):
             return self._locate_chars(*self._rules.normalize(*self._rules.clean(text)))

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import difflib
 import functools
 import glob
 import re
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kerasplm.archive import SUFFIXES, is_archive, unpack
+from kerasplm.catalogue import CATALOGUE, Entry
 from kerasplm.checkpoint import OBJECT_GRAPH, Reader, Weights
+from kerasplm.download import download
 from kerasplm.errors import CheckpointError
 from kerasplm.families import Hints
 from kerasplm.files import read_json
@@ -38,11 +41,13 @@ class Source:
         prefix: The checkpoint without ".index", or a file of Hugging Face or Keras;
             None if the folder has none.
         name: What the user gave, for messages.
+        entry: The row of the catalogue that it is, if it was named so.
     """
 
     folder: Path
     prefix: Path | None
     name: str
+    entry: Entry | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -123,26 +128,38 @@ class Source:
 
 def has_words(tokens: Sequence[str]) -> bool:
     """Whether a vocabulary is one of words, such as WoBERT's."""
-    words = sum(len(re.findall("[\u4e00-\u9fff]", token)) > 1 for token in tokens)
     # Char-level vocabularies have a handful of such tokens at most.
-    return words > max(10, len(tokens) // 100)
+    return len(words_in(tokens)) > max(10, len(tokens) // 100)
+
+
+def words_in(tokens: Sequence[str]) -> list[str]:
+    """Return the tokens of several ideographs."""
+    return [token for token in tokens if len(re.findall("[\u4e00-\u9fff]", token)) > 1]
 
 
 @contextlib.contextmanager
-def open_source(x: str | Path) -> Iterator[Source]:
+def open_source(x: str | Path, part: str | None = None) -> Iterator[Source]:
     """Find the model files in a folder, beside a checkpoint prefix or in an archive.
 
     Args:
-        x: Folder, checkpoint prefix (with or without ".index"), .safetensors or .bin
-            file (or the index of several), or .zip, .tar.gz, .tgz, .tar file. An
-            archive is unpacked to a temporary folder, gone when the context ends.
+        x: Name of the catalogue, of which the files are downloaded unless they are
+            there; or folder, checkpoint prefix (with or without ".index"), file of
+            Hugging Face (or the index of several) or of Keras, or .zip, .tar.gz,
+            .tgz, .tar file. An archive is unpacked to a temporary folder, gone when
+            the context ends. What exists on the disk comes before the catalogue.
+        part: Network of an ELECTRA, where the catalogue has each at its own place.
 
     Raises:
         CheckpointError: There is nothing at that place, or several checkpoints.
+        DownloadError: The model could not be downloaded.
         ArchiveError: The archive is broken or hostile.
     """
     path = Path(x).expanduser()
-    if path.is_file() and is_archive(path):
+    entry = CATALOGUE.get(str(x)) if not path.exists() else None
+    if entry is not None:
+        found = _in_folder(download(entry.name, entry.sources, part=part), str(x))
+        yield dataclasses.replace(found, entry=entry)
+    elif path.is_file() and is_archive(path):
         with tempfile.TemporaryDirectory(prefix="kerasplm-") as folder:
             unpack(path, Path(folder))
             yield _in_folder(Path(folder), str(x))
@@ -156,10 +173,16 @@ def open_source(x: str | Path) -> Iterator[Source]:
         )
         if not list(prefix.parent.glob(glob.escape(prefix.name) + ".*")):
             raise CheckpointError(
-                f"{x}: nothing there. Expected a folder, a checkpoint prefix (of "
-                f"PREFIX.index) or an archive ({', '.join(SUFFIXES)})"
+                f"{x}: nothing there. Expected a name of the catalogue{_like(str(x))}, "
+                "a folder, a checkpoint prefix (of PREFIX.index) or an archive "
+                f"({', '.join(SUFFIXES)})"
             )
         yield Source(prefix.parent, prefix, str(x))
+
+
+def _like(name: str) -> str:
+    close = difflib.get_close_matches(name, CATALOGUE, n=2)
+    return f" (such as {' or '.join(close)})" if close else ""
 
 
 def _in_folder(folder: Path, name: str) -> Source:

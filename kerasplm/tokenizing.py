@@ -1,5 +1,6 @@
 """Load the tokenizer of a model by one line."""
 
+import dataclasses
 import json
 import logging
 import warnings
@@ -10,10 +11,16 @@ from typing import Any
 from kerasplm.errors import PLMError, VocabError
 from kerasplm.families import BERT, Family, family_named
 from kerasplm.files import read_json, write_text
-from kerasplm.networks import network_of
-from kerasplm.sources import Source, has_words, open_source
-from kerasplm.vocab import Vocabulary
-from kerasplm.zoo import json_files, recognise_source
+from kerasplm.recognition import json_files, recognise_source
+from kerasplm.sources import Source, has_words, open_source, words_in
+from kerasplm.vocab import Vocabulary, load_vocab
+from kerasplm.vocabulary_rows import check_ids
+from kerasplm.vocabulary_tools import (
+    WordTable,
+    change_tokens,
+    check_vocab,
+    warn_unreachable,
+)
 
 
 def load_tokenizer(
@@ -23,6 +30,8 @@ def load_tokenizer(
     lowercase: bool | None = None,
     strip_accents: bool | None = None,
     family: str | None = None,
+    keep_tokens: Iterable[int] | None = None,
+    add_tokens: Iterable[str] = (),
 ) -> Any:
     """Load the tokenizer that belongs to a checkpoint.
 
@@ -38,29 +47,42 @@ def load_tokenizer(
         strip_accents: Default is `lowercase`.
         family: Decides which control characters are dropped; default is the family
             of the checkpoint beside the vocabulary.
+        keep_tokens: The ids that `load` was given, so that token and row cannot part:
+            the tokens of these ids, in their new order.
+        add_tokens: The token of each row that `load` makes of `compound_tokens`;
+            `extend_vocab` returns both.
 
     Raises:
         VocabError: There is no vocabulary, it is broken, it has more tokens than
-            the checkpoint's word table has rows, or it is one of words and jieba is
-            missing or `in_graph` True.
+            the checkpoint's word table has rows, it is one of words and jieba is
+            missing or `in_graph` True, or `keep_tokens` or `add_tokens` do not fit.
 
     Example:
         >>> tokenizer = load_tokenizer("albert_tiny.zip")   # doctest: +SKIP
         >>> tokenizer(["今天天气不错"], max_length=64)      # doctest: +SKIP
+        >>> _, keep = simplify_vocab(tokenizer.vocab)       # doctest: +SKIP
+        >>> tokenizer = load_tokenizer(x, keep_tokens=keep) # doctest: +SKIP
+        >>> encoder = load(x, keep_tokens=keep)             # doctest: +SKIP
     """
+    keep = None if keep_tokens is None else list(keep_tokens)
+    change = (keep, list(add_tokens))
     if Path(x).is_file() and str(x).endswith(".txt"):
         facts = family_named(family) if family else BERT
         lowercase = facts.lowercase if lowercase is None else lowercase
-        return _tokenizer(Path(x), in_graph, lowercase, strip_accents, facts)
+        rules = (lowercase, strip_accents, facts)
+        return _tokenizer(Path(x), in_graph, rules, False, None, *change)
     with open_source(x) as source:
         vocab = source.vocab()
         if vocab is None:
             raise VocabError(
                 f"{x}: no vocabulary here. Expected vocab.txt in {source.folder.name}"
             )
-        facts, rows = family_named(family) if family else BERT, None
+        if source.entry is not None:
+            family = family or source.entry.family
+            lowercase = source.entry.lowercase if lowercase is None else lowercase
+        facts, table = family_named(family) if family else BERT, None
         if source.prefix is not None:
-            facts, rows = _family_of(source, facts, family)
+            facts, table = _family_of(source, facts, family)
         settings = source.folder / "tokenizer_config.json"
         given = read_json(settings) if settings.is_file() else {}
         if lowercase is None:
@@ -74,13 +96,9 @@ def load_tokenizer(
             )
         if strip_accents is None:
             strip_accents = given.get("strip_accents")
-        tokenizer = _tokenizer(vocab, in_graph, lowercase, strip_accents, facts)
-        if rows is not None and tokenizer.vocab_size > rows:
-            raise VocabError(
-                f"{vocab}: has {tokenizer.vocab_size} tokens, but the word table of "
-                f"{source.prefix} has {rows} rows"
-            )
-    return tokenizer
+        rules = (lowercase, strip_accents, facts)
+        segments = given.get("jieba") is True
+        return _tokenizer(vocab, in_graph, rules, segments, table, *change)
 
 
 def save_tokenizer(tokenizer: Any, folder: str | Path) -> None:
@@ -95,6 +113,8 @@ def save_tokenizer(tokenizer: Any, folder: str | Path) -> None:
         "do_lower_case": options["lowercase"],
         "strip_accents": options["strip_accents"],
     }
+    if getattr(tokenizer, "pre_tokenize", None) is not None:
+        names["jieba"] = True
     text = "".join(f"{token}\n" for token in tokenizer.vocab)
     write_text(Path(folder) / "vocab.txt", text)
     write_text(Path(folder) / "tokenizer_config.json", json.dumps(names) + "\n")
@@ -102,30 +122,37 @@ def save_tokenizer(tokenizer: Any, folder: str | Path) -> None:
 
 def _family_of(
     source: Source, default: Family, family: str | None
-) -> tuple[Family, int | None]:
-    """Return the checkpoint's family and the rows of its word table."""
+) -> tuple[Family, WordTable | None]:
+    """Return the checkpoint's family and what a vocabulary has to fit."""
     try:
         reader = source.weights()
         found = recognise_source(source, reader, json_files(source), family, None)
     except PLMError:
         # A vocabulary is useful beside weights that are missing or unknown.
         return default, None
-    table = reader.shapes[found.names[network_of(found.family).word_table]]
-    return found.family, table[0]
+    return found.family, WordTable.of_checkpoint(found, reader)
 
 
 def _tokenizer(
     vocab: Path,
     in_graph: bool | None,
-    lowercase: bool,
-    accents: bool | None,
-    family: Family,
+    rules: tuple[bool, bool | None, Family],
+    segments: bool,
+    table: WordTable | None,
+    keep: list[int] | None,
+    add: list[str],
 ) -> Any:
+    """Build the tokenizer of a vocabulary file and check that it fits the table."""
     kind: Any
+    lowercase, accents, family = rules
     options: dict[str, Any] = {"lowercase": lowercase, "strip_accents": accents}
     options["control"] = family.tokenizer
     options["max_word_chars"] = family.max_word_chars
-    if has_words(Vocabulary.of(vocab).tokens):
+    tokens = load_vocab(vocab)
+    table = _changed(len(tokens), table, keep, add, vocab)
+    tokens = change_tokens(tokens, keep, add, str(vocab))
+    words = Vocabulary(tuple(tokens), str(vocab))
+    if segments or has_words(tokens) or words_in(add):
         if in_graph:
             raise VocabError(
                 f"{vocab}: a vocabulary of words: texts are cut by jieba, which cannot "
@@ -137,7 +164,35 @@ def _tokenizer(
         from kerasplm.python_tokenizer import PythonTokenizer as kind
     else:
         from kerasplm.tokenizer import Tokenizer as kind
-    return kind(vocab, **options)
+    tokenizer = kind(words, **options)
+    if table is not None:
+        check_vocab(tokenizer, table, str(vocab))
+    if add:
+        warn_unreachable(tokenizer, add)
+    return tokenizer
+
+
+def _changed(
+    count: int,
+    table: WordTable | None,
+    keep: list[int] | None,
+    add: list[str],
+    vocab: Path,
+) -> WordTable | None:
+    """Return the table with the rows that `load` gives it for the same change."""
+    if table is None or (keep is None and not add):
+        return table
+    rows = table.rows if keep is None else len(keep)
+    if keep is None and count != table.rows:
+        # The new rows follow the last row, not the last token.
+        raise VocabError(
+            f"{vocab}: add_tokens: expected as many tokens as rows, found {count} "
+            f"tokens and {table.rows} rows in {table.where}. Pass keep_tokens=range("
+            f"{min(count, table.rows)}) here and to load"
+        )
+    if keep is not None:
+        check_ids(keep, table.rows, f"{vocab}: keep_tokens")
+    return dataclasses.replace(table, rows=rows + len(add))
 
 
 def _jieba(vocab: Path) -> Callable[[str], Iterable[str]]:

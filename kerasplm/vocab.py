@@ -128,11 +128,13 @@ class Vocabulary:
         object.__setattr__(self, "index", index)
 
     @classmethod
-    def of(cls, vocab: str | os.PathLike[str] | Sequence[str]) -> Vocabulary:
+    def of(
+        cls, vocab: str | os.PathLike[str] | Sequence[str] | Vocabulary
+    ) -> Vocabulary:
         """Return the vocabulary of a file or of a list of tokens.
 
         Args:
-            vocab: A path, or the token of every id.
+            vocab: A path, the token of every id, or a vocabulary.
 
         Returns:
             The vocabulary.
@@ -144,6 +146,8 @@ class Vocabulary:
             >>> len(Vocabulary.of(["[PAD]", "[UNK]", "[CLS]", "[SEP]"]))
             4
         """
+        if isinstance(vocab, Vocabulary):
+            return vocab
         if isinstance(vocab, (str, os.PathLike)):
             return cls(tuple(load_vocab(vocab)), str(vocab))
         return cls(tuple(vocab))

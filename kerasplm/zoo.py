@@ -3,31 +3,35 @@
 import contextlib
 import dataclasses
 import logging
-import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 
 from kerasplm import checkpoint, keras_files
+from kerasplm.catalogue import CATALOGUE
 from kerasplm.config import BaseConfig
 from kerasplm.errors import CheckpointError, ConfigError
-from kerasplm.families import Match, family_named, recognise
+from kerasplm.families import Match, family_named
 from kerasplm.files import read_json
 from kerasplm.heads import HEADS, Classifier, PretrainedModel
-from kerasplm.huggingface import from_config_json
-from kerasplm.keras_h5 import from_bert4keras_json
 from kerasplm.layers import initialize_with
 from kerasplm.load_report import LoadReport
 from kerasplm.networks import network_of
 from kerasplm.published import CLASSIFIER_KEYS, expand_hparams, own_block
-from kerasplm.sources import Source, open_source
+from kerasplm.recognition import (
+    JsonFiles,
+    Part,
+    catalogued,
+    configure,
+    json_files,
+    recognise_source,
+)
+from kerasplm.sources import open_source
+from kerasplm.vocabulary_rows import Compound, ResizedVocabulary, vocabulary_axes
 
-JsonFiles = dict[Path, dict[str, Any]]
 Heads = Literal["pretraining", "classification"]
-Part = Literal["discriminator", "generator"]
 _log = logging.getLogger("kerasplm")
 
 
@@ -39,6 +43,8 @@ def load(
     family: str | None = None,
     config: str | Path | None = None,
     skip: Sequence[str] = (),
+    keep_tokens: Iterable[int] | None = None,
+    compound_tokens: Iterable[Compound] | None = None,
     **fields: Any,
 ) -> keras.Model:
     """Load a published checkpoint as a Keras model.
@@ -48,9 +54,10 @@ def load(
     not stands in the model's `load_report`.
 
     Args:
-        x: Folder, checkpoint prefix, archive (.zip, .tar.gz, .tgz, .tar), or folder of
-            Hugging Face with `model.safetensors` or `pytorch_model.bin`. A checkpoint
-            is one of TF1 or of tf-models-official. Or a file of Keras.
+        x: Name from `list_models`, which is downloaded once; or a folder, checkpoint
+            prefix, file or archive (.zip, .tar.gz, .tgz, .tar) on the disk: of TF1,
+            tf-models-official, Hugging Face (safetensors or .bin), bert4keras (.h5)
+            or Keras (.keras, .weights.h5).
         heads: None returns the bare model; "pretraining" adds every pre-training
             head that the checkpoint holds; "classification" gives a classifier as
             the originals' run_classifier trained it. A `Seq2Seq` is whole as it is.
@@ -59,6 +66,10 @@ def load(
         config: Configuration JSON, if it does not lie beside the checkpoint.
         skip: Regular expressions of weight paths to leave at their initial values,
             such as "pooler/.*". Everything else must fit exactly.
+        keep_tokens: Ids of the tokens to keep, in their new order: word table, MLM
+            bias and with them the tied decoder shrink. Default keeps all.
+        compound_tokens: Rows to append after those: for each the ids (counted in
+            the rows that were kept) to average, or a pair of ids and weights.
         **fields: Any field of `Config` (or `Seq2SeqConfig`), such as
             `attention="unilm"` or `hidden_dropout_prob=0.0`; wins over the JSON.
 
@@ -70,127 +81,39 @@ def load(
         FamilyError: No family fits, or several do.
         ConfigError: The configuration is broken, incomplete, or contradicts the
             weights.
+        VocabError: `keep_tokens` or `compound_tokens` do not fit the vocabulary.
         ArchiveError: The archive is broken or hostile.
 
     Example:
-        >>> encoder = load("chinese_L-12_H-768_A-12")             # doctest: +SKIP
+        >>> encoder = load("bert-base-zh.google")                 # doctest: +SKIP
         >>> model = load("albert_tiny.zip", heads="pretraining")  # doctest: +SKIP
     """
-    with open_source(x) as source:
+    with open_source(x, part) as source:
         data = json_files(source, config)
+        named, known = catalogued(source, part)
+        family = family or named
         if source.kind == "keras":
             if skip or part:
                 raise ConfigError(f"{x}: a Keras file loads whole: no skip, no part")
             return keras_files.load(source, data, heads, family, fields)
         reader = source.weights(heads=heads)
         found = recognise_source(source, reader, data, family, part)
-        settings, assumed = configure(source, found, reader, data, fields)
+        settings, assumed = configure(source, found, reader, data, known | fields)
+        rows = None
+        if keep_tokens is not None or compound_tokens is not None:
+            axes = vocabulary_axes(found)
+            reader = ResizedVocabulary(reader, axes, keep_tokens, compound_tokens)
+            size = fields.get("vocab_size", reader.rows)
+            settings = settings.replace(vocab_size=size)
+            rows = (reader.rows_before, reader.rows_kept, reader.rows_made)
         # Weights that are skipped need true initial values.
         fast = contextlib.nullcontext() if skip else initialize_with(checkpoint.empty)
         with fast:
             model = _build(source.name, found, settings, heads, reader, data)
         report = checkpoint.load_weights(model, found, reader, skip)
-    model.load_report = dataclasses.replace(report, assumed=assumed)
+    model.load_report = dataclasses.replace(report, assumed=assumed, rows=rows)
     _log.info("%s", report)
     return model
-
-
-def json_files(source: Source, config: str | Path | None = None) -> JsonFiles:
-    """Read the configurations beside a checkpoint, or the one that was named."""
-    files = source.configs() if config is None else [Path(config)]
-    data = {file: expand_hparams(read_json(file)) for file in files}
-    if source.kind == "huggingface":
-        return {file: from_config_json(d, str(file)) for file, d in data.items()}
-    if source.kind == "bert4keras":
-        return {file: from_bert4keras_json(d) for file, d in data.items()}
-    return data
-
-
-def recognise_source(
-    source: Source,
-    reader: checkpoint.Weights,
-    data: JsonFiles,
-    family: str | None,
-    part: Part | None,
-) -> Match:
-    """Find the family of a checkpoint from all that lies beside it."""
-    if family is None:
-        # Our own exports name their family in the JSON.
-        blocks = [own_block(values) for values in data.values()]
-        named = {block["family"] for block in blocks if "family" in block}
-        parts = {"", "both", part or "discriminator"}
-        named = {name for name in named if family_named(name).part in parts}
-        family = named.pop() if len(named) == 1 else None
-    return recognise(
-        reader.shapes,
-        where=source.name,
-        hints=source.hints(data.values()),
-        family=family,
-        part=part,
-        among=reader.families,
-    )
-
-
-def _candidates(data: JsonFiles, found: Match) -> JsonFiles:
-    """Return the JSON objects that may describe the network."""
-    part = found.family.part
-    mine = {f: d for f, d in data.items() if part and f.name.startswith(part)}
-    if mine:
-        return mine
-    if part == "generator":
-        # The original code derives the generator's sizes from the discriminator's:
-        # the shapes tell them; the rest is common to both.
-        return {
-            file: {k: v for k, v in values.items() if not _SIZES.fullmatch(k)}
-            for file, values in data.items()
-        }
-    others = {f: d for f, d in data.items() if not f.name.startswith("generator")}
-    return others or data
-
-
-_SIZES = re.compile("embedding_size|hidden_size|intermediate_size|num_.*")
-
-
-def configure(
-    source: Source,
-    found: Match,
-    reader: checkpoint.Weights,
-    data: JsonFiles,
-    fields: dict[str, Any],
-) -> tuple[BaseConfig, tuple[str, ...]]:
-    """Return the configuration that fits the weights, and what was assumed."""
-    name = source.name
-    # A folder of Hugging Face holds one network and its own configuration.
-    mine = _candidates(data, found) if source.kind == "tf1" else data
-    candidates: list[tuple[str, dict[str, Any] | None]] = [
-        (str(file), values) for file, values in mine.items()
-    ]
-    complete_config = network_of(found.family).complete_config
-    results, problems = [], []
-    for where, values in candidates or [(name, None)]:
-        try:
-            results.append(
-                complete_config(
-                    found, reader.shapes, values, fields, where, reader.sizes
-                )
-            )
-        except ConfigError as error:
-            problems.append(error)
-    if not results:
-        raise problems[0]
-    if any(result != results[0] for result in results):
-        files = ", ".join(file.name for file in data)
-        raise ConfigError(
-            f"{name}: several configurations fit the weights: {files}. Pass config=PATH"
-        )
-    config, assumed = results[0]
-    if assumed:
-        warnings.warn(
-            f"{name}: no configuration gives {', '.join(assumed)}: taken from the "
-            f"defaults of family {found.family.name!r}",
-            stacklevel=3,
-        )
-    return config, assumed
 
 
 def _build(
@@ -298,7 +221,8 @@ def load_config(
     """Read a published configuration without any weights, to train from scratch.
 
     Args:
-        x: As for `load`; or the JSON file. Weights need not be there.
+        x: As for `load`; or the JSON file. Weights need not be there; a name of the
+            catalogue is not downloaded.
         family: Decides what "gelu" means and which weights layers share; may be
             left out if the JSON is one of our exports.
         **fields: Any field; wins over the JSON.
@@ -311,9 +235,14 @@ def load_config(
         FamilyError: The family is unknown.
 
     Example:
-        >>> load_config("albert_tiny", family="albert_brightmart")  # doctest: +SKIP
+        >>> load_config("albert-tiny-zh.brightmart").num_hidden_layers
+        4
     """
     path = Path(x).expanduser()
+    if str(x) in CATALOGUE and not path.exists():
+        entry = CATALOGUE[str(x)]
+        config = network_of(family_named(entry.family)).config
+        return config.from_dict({**entry.config, **fields})
     if path.is_dir() or not path.name.endswith(".json"):
         with open_source(x) as source:
             files = source.configs()

@@ -33,7 +33,7 @@ UNUSED = re.compile(
     "generated_ids|past_key_values|mlm_example_loss|mlm_log_probs|mlm_probs|mlm_preds"
     "|disc_(probs|preds|example_loss)|sentence_(log_probs|example_loss)"
     "|word_embedding_output|greedy_temperature|next_position|.*_proba|predictions"
-    "|train/(?!global_norm|clipped_grad/).*|keep.*|hierarchical.*|loss/.*|jieba.*"
+    "|train/(?!global_norm|clipped_grad/).*|hierarchical.*|loss/.*|jieba.*"
     "|compound.*|mlm_targets|mlm_loss_b4k|(disc_)?attention_probs_0"
     "|(gen_|disc_)?sequence_output"  # equals the last layer
 )
@@ -78,6 +78,8 @@ def keep(name: str) -> bool:
 
 def cut(name: str, value: np.ndarray, by_rows: bool) -> np.ndarray:
     """Keep the leading part: an error in a network shows in every column."""
+    if name in ("keep_tokens", "keep/word_embeddings", "keep/output_bias"):
+        return value  # a row per token, not per text
     if by_rows and value.ndim:
         value = value[:ROWS]
     if name.endswith("/similarity"):

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import kerasplm as plm
-from kerasplm.errors import ConfigError
+from kerasplm.errors import ConfigError, VocabError
 from tests.server import serve
 
 
@@ -49,7 +49,7 @@ def test_export_refuses(place, tmp_path, tiny_config):
     with pytest.raises(ConfigError, match="in-graph Tokenizer.*PythonTokenizer"):
         plm.export(encoder, python, tmp_path / "a")
     small = plm.Encoder(tiny_config.replace(vocab_size=9))
-    with pytest.raises(ConfigError, match="tokens, the model 9"):
+    with pytest.raises(VocabError, match="tokens, but the .* of the model has 9 rows"):
         plm.export(small, tokenizer, tmp_path / "a")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("x")

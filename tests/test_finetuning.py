@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
-from kerasplm.errors import CheckpointError, ConfigError, DataError
+from kerasplm.errors import CheckpointError, ConfigError, DataError, VocabError
 from kerasplm.training import TrainingState
 from tests.golden import COMPACT
 from tests.reviews import train
@@ -257,6 +257,7 @@ def test_vocabulary_must_fit_a_new_network(place, tmp_path):
     with (tmp_path / "model" / "vocab.txt").open("a") as file:
         file.write("新\n")
     (tmp_path / "data").symlink_to(place / "data")
-    with pytest.raises(ConfigError, match="tokens, the model"):
+    told = "the vocabulary: has .* tokens, but the word table of the model has .* rows"
+    with pytest.raises(VocabError, match=told):
         train(tmp_path, tmp_path / "run", from_scratch=True, family="bert")
     assert not (tmp_path / "run").exists()

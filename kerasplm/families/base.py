@@ -14,6 +14,14 @@ from typing import Any, Literal
 TRANSPOSE = "transpose"
 """Mark of a weight that the checkpoint stores as [out, in]."""
 
+VOCABULARY_AXES = {
+    "encoder/embeddings/word": 0,
+    "mlm/bias": 0,
+    "seq2seq/embedding/embeddings": 0,
+    "seq2seq/output/kernel": 1,
+}
+"""Our weights with one slice per token, and the axis of the slices."""
+
 Entry = str | tuple[str, str]
 Table = Mapping[str, Entry]
 

@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from kerasplm.config import Config
 from kerasplm.errors import ConfigError, ExportError, PLMError
-from kerasplm.exporting import check_sizes, encoder_of
+from kerasplm.exporting import check_length, encoder_of
 from kerasplm.files import temporary_folder
 from kerasplm.heads import Classifier
 from kerasplm.tokenizing import save_tokenizer
+from kerasplm.vocabulary_tools import check_vocab
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask")
 Arrays = dict[str, np.ndarray]
@@ -69,7 +70,9 @@ def check(
             f"{path}: the format holds less than {MAX_BYTES} bytes, the weights are "
             f"{size} bytes"
         )
-    return target, check_sizes(config, tokenizer, max_length)
+    if tokenizer is not None:
+        check_vocab(tokenizer, model, "the tokenizer")
+    return target, check_length(config, max_length)
 
 
 def function_of(
