@@ -1,4 +1,4 @@
-"""Compare two checkpoints: their weights, and their outputs on random input.
+"""Compare two checkpoints or models: their weights, and their outputs on random input.
 
     python -m checkpoints_convert.verify A B
 
@@ -6,51 +6,37 @@ Ends with status 1 if anything differs by more than the tolerance.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from keras import ops
 
-from checkpoints_convert.command import run_command
-from checkpoints_convert.export_tf1 import load_all
-from kerasplm.checkpoint import components, named_weights
+from checkpoints_convert.command import FamilyArg, SourceArg, load_all, run_command
 from kerasplm.errors import CheckpointError
-from kerasplm.families import family_named
-from kerasplm.networks import network_of
-from kerasplm.reporting import print_table
+
+Row = tuple[str, str, float]
 
 
 def main(
-    a: Annotated[str, typer.Argument(help="Folder, prefix or archive.")],
+    a: SourceArg,
     b: Annotated[str, typer.Argument(help="The one to compare with.")],
-    family: Annotated[
-        str | None, typer.Option(help="Family, where the files do not tell.")
-    ] = None,
+    family: FamilyArg = None,
     tolerance: Annotated[float, typer.Option(help="Largest allowed difference.")] = 0.0,
 ) -> None:
-    """Print the largest difference of weights and of outputs."""
-    rows: list[tuple[str, str, float]] = []
+    """Compare weights, and outputs on random input, and print max |Δ|.
+
+    A and B may be of any format that loads.
+    """
+    from kerasplm.reporting import print_table
+
     first, second = load_all(a, family), load_all(b, family)
     if len(first) != len(second):
         raise CheckpointError(
             f"expected the same networks, found {len(first)} in {a} and {len(second)} "
             f"in {b}"
         )
-    for one, two in zip(first, second, strict=True):
-        rows += _compare("weight", named_weights(one), named_weights(two))
-        bodies = [next(iter(components(model).values())) for model in (one, two)]
-        configs = [body.config for body in bodies]
-        limits = [getattr(config, "max_position_embeddings", 32) for config in configs]
-        words = min(config.vocab_size for config in configs)
-        ids = np.random.default_rng(0).integers(0, words, (2, min(32, *limits)))
-        network = network_of(family_named(one.load_report.family))
-        batch = dict.fromkeys(network.ids, ids)
-        outputs = [model(batch) for model in (one, two)]
-        if not isinstance(outputs[0], dict):
-            outputs = [{"logits": out} for out in outputs]
-        rows += _compare("output", *outputs)
+    rows = compare(first, second)
     worst = sorted(rows, key=lambda row: -row[2])
     print_table(f"{a} and {b}", ("kind", "name", "max |Δ|"), worst[:12])
     typer.echo(f"{len(rows)} compared, max |Δ| {worst[0][2]:.3g}")
@@ -58,17 +44,55 @@ def main(
         sys.exit(1)
 
 
+def compare(first: Sequence[Any], second: Sequence[Any]) -> list[Row]:
+    """Return kind, name and largest difference of all weights and outputs."""
+    from kerasplm.checkpoint import named_weights
+
+    rows: list[Row] = []
+    for one, two in zip(first, second, strict=True):
+        rows += _compare("weight", named_weights(one), named_weights(two))
+        batch = random_batch([one, two])
+        rows += _compare("output", outputs(one, batch), outputs(two, batch))
+    return rows
+
+
+def random_batch(models: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Return random input that all models take: ids, and a mask with padding."""
+    from kerasplm.checkpoint import components
+    from kerasplm.families import family_named
+    from kerasplm.networks import network_of
+
+    bodies = [next(iter(components(model).values())) for model in models]
+    configs = [body.config for body in bodies]
+    limits = [getattr(config, "max_position_embeddings", 32) for config in configs]
+    length, words = min(32, *limits), min(config.vocab_size for config in configs)
+    ids = np.random.default_rng(0).integers(0, words, (2, length))
+    mask = np.ones((2, length), bool)
+    mask[1, length - length // 4 :] = False
+    names = network_of(family_named(bodies[0].family or "bert")).ids
+    return {**dict.fromkeys(names, ids), "padding_mask": mask}
+
+
+def outputs(model: Any, batch: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return the outputs of a model by name."""
+    out = model(dict(batch))
+    return out if isinstance(out, dict) else {"logits": out}
+
+
 def _compare(
     kind: str, first: Mapping[str, Any], second: Mapping[str, Any]
-) -> Iterator[tuple[str, str, float]]:
+) -> Iterator[Row]:
     for name in sorted(set(first) | set(second)):
         if name in first and name in second:
-            yield kind, name, _delta(first[name], second[name])
+            yield kind, name, delta(first[name], second[name])
         else:
             yield kind, f"{name} (only in one)", float("inf")
 
 
-def _delta(x: object, y: object) -> float:
+def delta(x: object, y: object) -> float:
+    """Return the largest difference; infinite if shapes or NaNs differ."""
+    from keras import ops
+
     first, second = ops.convert_to_numpy(x), ops.convert_to_numpy(y)
     if first.shape != second.shape:
         return float("inf")

@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from checkpoints_convert import convert, inspect_checkpoint, verify
 from kerasplm._version import VERSION
-from kerasplm.errors import PLMError, describe
+from kerasplm.errors import CatalogueError, PLMError, describe
 
 app = typer.Typer(
     name="kerasplm",
@@ -24,8 +25,8 @@ ModelArg = Annotated[
     str,
     typer.Option(
         "--model",
-        help="Folder, checkpoint prefix or archive of the model.",
-        metavar="DIR",
+        help="Name from `kerasplm list`, or a folder, checkpoint prefix or archive.",
+        metavar="MODEL",
     ),
 ]
 FamilyArg = Annotated[
@@ -144,6 +145,77 @@ def export(
     tokenizer = tokenizing.load_tokenizer(model, family=family)
     exporting.export(network, tokenizer, output, max_length=max_length)
     typer.echo(f"{output}: SavedModel, signature serving_default")
+
+
+@app.command("list")
+def list_models(
+    pattern: Annotated[
+        str, typer.Argument(help='Only these names, such as "*electra*".')
+    ] = "*",
+) -> None:
+    """List the released models that load by name."""
+    from kerasplm import catalogue
+    from kerasplm.reporting import print_table
+
+    names = catalogue.list_models(pattern)
+    if not names:
+        raise CatalogueError(
+            f"no model is named like {pattern!r}; `kerasplm list` shows all"
+        )
+    entries = [catalogue.model_info(name) for name in names]
+    rows = [
+        (
+            entry.name,
+            entry.family,
+            f"{entry.parameters / 1e6:.1f} M",
+            ", ".join(entry.heads) or "none",
+            "yes" if entry.downloads else "by hand",
+            entry.licence,
+        )
+        for entry in entries
+    ]
+    columns = ("name", "family", "weights", "heads", "downloads", "licence")
+    print_table(f"{len(rows)} models", columns, rows)
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(help="Name from `kerasplm list`.")],
+) -> None:
+    """Say all about a released model: where it lies, what it holds, what to know."""
+    from kerasplm.catalogue import model_info
+
+    typer.echo(model_info(name).describe())
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="Name from `kerasplm list`.")],
+    part: Annotated[
+        str | None, typer.Option(help="generator of an ELECTRA.", metavar="PART")
+    ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(help="Folder of all models. Default: KERASPLM_CACHE."),
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Only say where it lies already.")
+    ] = False,
+) -> None:
+    """Download a released model, or go on with it, and print its folder."""
+    from kerasplm import catalogue
+    from kerasplm.download import download
+
+    entry = catalogue.model_info(name)
+    folder = download(
+        entry.name, entry.sources, part=part, cache=cache, offline=offline or None
+    )
+    typer.echo(str(folder))
+
+
+app.command("inspect")(inspect_checkpoint.main)
+app.command("convert")(convert.main)
+app.command("verify")(verify.main)
 
 
 @app.command()

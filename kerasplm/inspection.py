@@ -1,13 +1,22 @@
 """Say what a checkpoint holds, without building its model."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from kerasplm import checkpoint
+from kerasplm import checkpoint, keras_files
 from kerasplm.config import BaseConfig
-from kerasplm.families import Match
-from kerasplm.recognition import Part, configure, json_files, recognise_source
-from kerasplm.sources import open_source
+from kerasplm.families import Match, family_named
+from kerasplm.recognition import (
+    JsonFiles,
+    Part,
+    catalogued,
+    configure,
+    json_files,
+    recognise_source,
+)
+from kerasplm.sources import Source, open_source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,17 +27,21 @@ class Inspection:
         match: The family, and what it makes of every variable.
         shapes: Shapes by checkpoint name.
         config: The configuration that fits them.
+        heads: The heads that it holds.
     """
 
     match: Match
     shapes: dict[str, tuple[int, ...]]
     config: BaseConfig
+    heads: tuple[str, ...]
 
 
 def inspect(
     x: str | Path, *, family: str | None = None, part: Part | None = None
 ) -> Inspection:
     """Say what a checkpoint holds; of a TF1 checkpoint the index is enough.
+
+    A file of Keras has no variables by name: its model is built to see them.
 
     Args:
         x: As for `load`.
@@ -38,25 +51,50 @@ def inspect(
     Raises:
         PLMError: As for `load`.
     """
-    with open_source(x) as source:
-        reader = source.weights(index_only=True)
+    with _opened(x, family, part) as (source, family):
         data = json_files(source)
+        if source.kind == "keras":
+            return _keras(source, data, family)
+        reader = source.weights(index_only=True)
         found = recognise_source(source, reader, data, family, part)
-        config, _ = configure(source, found, reader, data, {})
-        return Inspection(found, reader.shapes, config)
+        known = catalogued(source, part)[1]
+        config, _ = configure(source, found, reader, data, known)
+        return Inspection(found, reader.shapes, config, checkpoint.heads_in(found))
 
 
 def heads_in(
     x: str | Path, *, family: str | None = None, part: Part | None = None
 ) -> tuple[str, ...]:
-    """Return the heads that a checkpoint holds, without building the model.
+    """Return the heads that a checkpoint holds.
 
     Args:
         x: As for `load`.
         family: As for `load`.
         part: As for `load`.
     """
-    with open_source(x) as source:
+    with _opened(x, family, part) as (source, family):
+        data = json_files(source)
+        if source.kind == "keras":
+            return _keras(source, data, family).heads
         reader = source.weights(index_only=True)
-        found = recognise_source(source, reader, json_files(source), family, part)
+        found = recognise_source(source, reader, data, family, part)
         return checkpoint.heads_in(found)
+
+
+@contextmanager
+def _opened(
+    x: str | Path, family: str | None, part: Part | None
+) -> Iterator[tuple[Source, str | None]]:
+    with open_source(x, part) as source:
+        yield source, family or catalogued(source, part)[0]
+
+
+def _keras(source: Source, data: JsonFiles, family: str | None) -> Inspection:
+    model = keras_files.build(source, data, family, {})
+    weights = checkpoint.named_weights(model)
+    body, *heads = dict.fromkeys(path.split("/")[0] for path in weights)
+    bare = checkpoint.components(model)[body]
+    names = {path: path for path in weights}
+    found = Match(family_named(bare.family or "bert"), names, (), (), (), (), ())
+    shapes = {path: tuple(weight.shape) for path, weight in weights.items()}
+    return Inspection(found, shapes, bare.config, tuple(heads))

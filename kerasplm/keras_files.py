@@ -49,10 +49,7 @@ def load(
         ConfigError: The configuration is missing or does not fit.
     """
     path = source.checkpoint
-    if path.suffix == ".keras":
-        model = load_archive(path, fields)
-    else:
-        model = load_weights(path, *_config(path, data, family, fields))
+    model = build(source, data, family, fields)
     bare = next(iter(checkpoint.components(model).values()))
     kinds: dict[str | None, tuple[type[keras.Model], ...]] = {
         None: (Encoder, Seq2Seq),
@@ -80,6 +77,19 @@ def load(
         lacks=(),
     )
     return wanted
+
+
+def build(
+    source: Source,
+    data: Mapping[Path, Mapping[str, Any]],
+    family: str | None,
+    fields: Mapping[str, Any],
+) -> keras.Model:
+    """Return the whole model of a Keras file; arguments and errors as for `load`."""
+    path = source.checkpoint
+    if path.suffix == ".keras":
+        return load_archive(path, fields)
+    return load_weights(path, *_config(path, data, family, fields))
 
 
 def _config(

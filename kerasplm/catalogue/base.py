@@ -178,6 +178,11 @@ class Entry:
     generator_parameters: int = 0
 
     @property
+    def downloads(self) -> bool:
+        """Whether a program can fetch it; else only a person can."""
+        return any(not isinstance(source, Manual) for source in self.sources)
+
+    @property
     def publisher(self) -> str:
         """Who released it: the last part of the name."""
         return self.name.rsplit(".", 1)[1]
