@@ -26,8 +26,8 @@ def export_litert(
     """Write a LiteRT (TFLite) file, run it and compare it with the model.
 
     Inputs, outputs and the files beside it are as for `export_onnx`, but shapes are
-    fixed: shorter inputs are padded with `padding_mask` 0. Only built-in operators
-    are used. The one signature is `serving_default`.
+    fixed: pad shorter inputs, with `padding_mask` 0; the runtime refuses others. Only
+    built-in operators are used. The one signature is `serving_default`.
 
     Args:
         model: `Encoder`, `PretrainedModel` or `Classifier`, in float32.
