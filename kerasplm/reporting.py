@@ -27,7 +27,7 @@ def print_table(
     for n, column in enumerate(columns):
         numbers = rows and all(isinstance(row[n], int | float) for row in rows)
         align: Literal["left", "right"] = "right" if numbers else "left"
-        table.add_column(column, justify=align, overflow="fold")
+        table.add_column(column, justify=align, overflow="fold", no_wrap=n == 0)
     for row in rows:
         cells = (f"{x:.4g}" if isinstance(x, float) else str(x) for x in row)
         table.add_row(*map(Text, cells))
