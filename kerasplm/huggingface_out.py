@@ -80,6 +80,7 @@ _CLASSES: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
     ),
 }
 _CLASSES["tinybert"] = _CLASSES["bert"]
+_CLASSES["wonezha"] = _CLASSES["nezha"]
 _CLASSES["wobert"] = _CLASSES["bert"]
 _CLASSES["electra_generator"] = _CLASSES["electra_generator_untied"]
 # What their code computes; anything else would load and give other numbers.

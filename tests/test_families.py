@@ -26,6 +26,7 @@ NETWORKS = {
     "electra_generator": {"embedding_size": 8, "pooler": "none"},
     "electra_generator_untied": {"embedding_size": 8, "pooler": "none"},
     "nezha": {"position": "nezha"},
+    "wonezha": {"position": "nezha", "hidden_act": "gelu_erf"},
     "nezha_gen": {"type_vocab_size": 0, "pooler": "none", "attention": "causal"},
     "nezha_gen_poetry": {"type_vocab_size": 0, "pooler": "none"},
     "roformer": {"embedding_size": 8, "position": "rotary"},
@@ -179,6 +180,21 @@ def test_nezha_is_told_from_roformer(tiny_config):
     keys = frozenset({"use_relative_position"})
     assert recognise(names, where="x", hints=Hints(config_keys=keys)).exact
     assert recognise(names, where="x", hints=Hints(path="NEZHA-base")).exact
+
+
+def test_wonezha_is_told_by_its_words_or_its_name(tiny_config):
+    names = variables("nezha", tiny_config)
+    keys = frozenset({"use_relative_position"})
+
+    def of(**hints):
+        return recognise(names, where="x", hints=Hints(**hints)).family.name
+
+    for known in (keys, frozenset()):
+        assert of(path="chinese_wonezha_L-12", config_keys=known) == "wonezha"
+        assert of(path="nezha-base", config_keys=known) == "nezha"
+        assert of(path="nezha-base", config_keys=known, words=True) == "nezha"
+    assert of(path="model", config_keys=keys, words=True) == "wonezha"
+    assert of(path="model", config_keys=keys, words=False) == "nezha"
 
 
 def test_unknown_family_suggests():

@@ -133,8 +133,16 @@ ROWS = (
     Entry(
         name="wonezha-base-zh.zhuiyi",
         title="WoNEZHA (NEZHA with a vocabulary of words)",
-        family="nezha",
-        config=network(12, 768, 12, vocabulary=33586, **_RELATIVE, pooler="none"),
+        family="wonezha",
+        config=network(
+            12,
+            768,
+            12,
+            vocabulary=33586,
+            **_RELATIVE,
+            pooler="none",
+            hidden_act="gelu_erf",
+        ),
         parameters=110_851_584,
         heads=("mlm",),
         vocabulary="wobert",
@@ -154,8 +162,7 @@ ROWS = (
             "Pre-trained with the MLM objective alone, so it should hold no pooler; "
             "this is not verified.",
             "With a pooler it has 111,442,176 parameters.",
-            "Trained with bert4keras, whose gelu is the erf form unless set otherwise; "
-            "hidden_act='gelu_erf' chooses it.",
+            "Trained with bert4keras, whose gelu is the erf form unless set otherwise.",
         ),
     ),
     _gen(

@@ -15,7 +15,13 @@ from kerasplm.families.electra import (
     ELECTRA_GENERATOR_UNTIED,
     ELECTRA_SHARED,
 )
-from kerasplm.families.nezha import NEZHA, NEZHA_GEN, NEZHA_GEN_POETRY, ROFORMER
+from kerasplm.families.nezha import (
+    NEZHA,
+    NEZHA_GEN,
+    NEZHA_GEN_POETRY,
+    ROFORMER,
+    WONEZHA,
+)
 from kerasplm.families.t5 import MT5, T5_PEGASUS
 from kerasplm.families.zhuiyi import SIMBERT, ZHUIYI
 
@@ -42,6 +48,7 @@ FAMILIES: dict[str, Family] = {
         ELECTRA_GENERATOR,
         ELECTRA_GENERATOR_UNTIED,
         NEZHA,
+        WONEZHA,
         NEZHA_GEN,
         NEZHA_GEN_POETRY,
         ROFORMER,

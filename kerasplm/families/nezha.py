@@ -1,5 +1,7 @@
 """NEZHA (relative positions), RoFormer (rotary), NEZHA-Gen (causal, no segments)."""
 
+import dataclasses
+
 from kerasplm.families.albert import MAPPING
 from kerasplm.families.base import Entry, Family
 from kerasplm.families.bert import HEADS, LAYERS, MLM, OTHER_HEADS, POOLER, TABLES
@@ -12,7 +14,7 @@ _GEN_FIXED = {"type_vocab_size": 0, "attention": "causal", "pooler": "none"}
 
 NEZHA = Family(
     name="nezha",
-    title="NEZHA, NEZHA-wwm, WoNEZHA",
+    title="NEZHA, NEZHA-wwm",
     source="huawei-noah/Pretrained-Language-Model NEZHA-TensorFlow/modeling.py",
     paper=_PAPER,
     weights=_NO_POSITION | LAYERS | POOLER | HEADS,
@@ -20,7 +22,18 @@ NEZHA = Family(
     fixed={"position": "nezha"},
     other=OTHER_HEADS,
     config_hint="use_relative_position",
-    path_hint="nezha",
+    path_hint="(?<!wo)nezha",
+)
+
+WONEZHA = dataclasses.replace(
+    NEZHA,
+    name="wonezha",
+    title="WoNEZHA (NEZHA with a vocabulary of words)",
+    source="ZhuiyiTechnology/WoBERT; bojone/bert4keras models.py",
+    gelu="gelu_erf",
+    path_hint="wonezha",
+    vocab_hint="words",
+    hint_only=True,
 )
 
 # The same variables, yet another position encoding: never to be read as NEZHA.
