@@ -257,6 +257,7 @@ def _choose(fits: list[Match], hints: Hints, where: str) -> Match:
         chosen = [m for m in fits if speaks(m.family)]
         if len(chosen) == 1:
             return chosen[0]
+        fits = chosen or fits
     plain = [m for m in fits if not m.family.hint_only]
     if hints.mask:
         # A vocabulary with [MASK] speaks against the families that have none.
