@@ -51,7 +51,7 @@ def unpack(archive: Path, folder: Path) -> None:
     limit = min(MAX_BYTES, max(archive.stat().st_size * MAX_RATIO, _CHUNK))
     written = 0
     try:
-        for number, (name, source) in enumerate(_members(archive)):
+        for number, (name, source) in enumerate(_members(archive, limit)):
             if name.startswith("__MACOSX/") or Path(name).name.startswith("._"):
                 continue  # what macOS adds: resource forks under the files' names
             if number >= MAX_FILES:
@@ -64,11 +64,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 while chunk := source.read(_CHUNK):
                     written += len(chunk)
                     if written > limit:
-                        raise ArchiveError(
-                            f"{archive}: {name} unpacks to more than {limit} bytes, "
-                            f"over {MAX_RATIO} times the archive: refused as a "
-                            "decompression bomb"
-                        )
+                        raise _bomb(archive, name, limit)
                     out.write(chunk)
     except _BROKEN as error:
         raise ArchiveError(f"{archive}: broken archive ({error})") from error
@@ -87,9 +83,19 @@ def _safe_name(archive: Path, name: str) -> Path:
     return Path(*path.parts)
 
 
-def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _bomb(archive: Path, name: str, limit: int) -> ArchiveError:
+    return ArchiveError(
+        f"{archive}: {name} unpacks to more than {limit} bytes, over {MAX_RATIO} times "
+        "the archive: refused as a decompression bomb"
+    )
+
+
+def _members(archive: Path, limit: int) -> Iterator[tuple[str, IO[bytes]]]:
     if archive.name.lower().endswith(".zip"):
         with zipfile.ZipFile(archive) as file:
+            # An honest bomb is refused before anything is written.
+            if sum(info.file_size for info in file.infolist()) > limit:
+                raise _bomb(archive, file.infolist()[0].filename, limit)
             for info in file.infolist():
                 if info.is_dir():
                     continue

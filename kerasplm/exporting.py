@@ -58,8 +58,9 @@ def export(
     empty = target.is_dir() and not any(target.iterdir())
     if target.exists() and not ours and not empty:
         raise ConfigError(f"{target}: exists and is not a SavedModel; left alone")
+    config = encoder_of(model).config
     check_vocab(tokenizer, model, "the tokenizer")
-    max_length = check_length(encoder_of(model).config, max_length)
+    max_length = check_length(config, max_length)
     module = tf.Module()
     # The variables, not the Keras model: its optimizer would be saved with it.
     module.tokenizer = tokenizer

@@ -144,7 +144,8 @@ def save_huggingface(
     name = encoder.family or "bert"
     if name not in _CLASSES:
         raise FamilyError(
-            f"family {name!r} is not in transformers; {', '.join(_CLASSES)} are"
+            f"family {name!r} cannot be written for transformers; "
+            f"{', '.join(_CLASSES)} can"
         )
     kind, classes = _CLASSES[name]
     heads = tuple(dict.fromkeys(part.split("/")[0] for part in parts))[1:]

@@ -33,6 +33,7 @@ def load(
     data: Mapping[Path, Mapping[str, Any]],
     heads: str | None,
     family: str | None,
+    part: str | None,
     fields: Mapping[str, Any],
 ) -> keras.Model:
     """Load the model of a Keras file.
@@ -42,6 +43,7 @@ def load(
         data: The configurations beside it; `.weights.h5` needs one of ours.
         heads: As for `kerasplm.load`.
         family: As for `kerasplm.load`.
+        part: As for `kerasplm.load`.
         fields: `Config` fields to change; the weights stay.
 
     Raises:
@@ -63,11 +65,17 @@ def load(
         raise CheckpointError(
             f"{source.name}: holds no head for {heads}, but a {type(model).__name__}"
         )
+    name = family or bare.family or ""
+    held = family_named(name).part if name else ""
+    if part not in (None, held) and held != "both":
+        raise CheckpointError(
+            f"{source.name}: expected a {part}, found family {name!r}"
+        )
     names = {path: path for path in checkpoint.named_weights(model)}
     kept = checkpoint.named_weights(wanted)
     parts = dict.fromkeys(name.split("/")[0] for name in names)
     wanted.load_report = LoadReport(
-        family=family or bare.family or "",
+        family=name,
         prefix=str(path),
         loaded={name: name for name in kept},
         skipped=(),

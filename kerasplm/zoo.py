@@ -93,9 +93,12 @@ def load(
         named, known = catalogued(source, part)
         family = family or named
         if source.kind == "keras":
-            if skip or part:
-                raise ConfigError(f"{x}: a Keras file loads whole: no skip, no part")
-            return keras_files.load(source, data, heads, family, fields)
+            if skip or keep_tokens is not None or compound_tokens is not None:
+                raise ConfigError(
+                    f"{x}: a Keras file loads whole: without skip, keep_tokens and "
+                    "compound_tokens"
+                )
+            return keras_files.load(source, data, heads, family, part, fields)
         reader = source.weights(heads=heads)
         found = recognise_source(source, reader, data, family, part)
         settings, assumed = configure(source, found, reader, data, known | fields)

@@ -1,15 +1,21 @@
 """Archives that are broken or hostile."""
 
+import contextlib
 import gzip
 import io
+import struct
 import tarfile
+import tempfile
 import zipfile
+import zlib
 
+import numpy as np
 import pytest
 
 import kerasplm as plm
 from kerasplm import archive
-from kerasplm.errors import ArchiveError
+from kerasplm.checkpoint import Reader, write
+from kerasplm.errors import ArchiveError, CheckpointError
 
 
 def zip_of(path, members):
@@ -59,6 +65,43 @@ def test_link_in_zip(tmp_path):
     link = zipfile.ZipInfo("vocab.txt")
     link.external_attr = 0o120777 << 16
     fails(zip_of(tmp_path / "a.zip", [(link, b"/etc/passwd")]), "link or device")
+
+
+def ten_gigabytes(path, declared):
+    """Write a zip of 10 GiB of zeros, which takes 10 MB, without compressing them."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    first = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    data = first + block * (10 * 1024 - 1) + packer.flush()
+    sizes = struct.pack("<III", 0, len(data), declared)
+    common = struct.pack("<HHHHH", 20, 0, 8, 0, 0x21) + sizes
+    name = b"x.index"
+    local = b"PK\3\4" + common + struct.pack("<HH", len(name), 0) + name
+    entry = b"PK\1\2" + struct.pack("<H", 20) + common
+    entry += struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, 0) + name
+    offset = len(local) + len(data)
+    end = struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), offset, 0)
+    path.write_bytes(local + data + entry + b"PK\5\6" + end)
+    assert path.stat().st_size < 12 * 2**20
+    return path
+
+
+@pytest.mark.parametrize("declared", [2**32 - 1, 2**20])
+def test_bomb_of_ten_gigabytes(tmp_path, declared, monkeypatch):
+    """One that declares its size is refused at once; one that lies, when it shows."""
+    monkeypatch.setattr(archive, "_CHUNK", 2**20)
+    monkeypatch.setattr(archive, "MAX_RATIO", 10)
+    file = ten_gigabytes(tmp_path / "a.zip", declared)
+    monkeypatch.setattr(
+        tempfile,
+        "TemporaryDirectory",
+        lambda **_: contextlib.nullcontext(str(tmp_path / "out")),
+    )
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ArchiveError, match="decompression bomb|broken archive"):
+        plm.load(file)
+    written = sum(f.stat().st_size for f in (tmp_path / "out").rglob("*"))
+    assert written <= (0 if declared > 2**30 else 2**27)
 
 
 def test_bombs(tmp_path, monkeypatch):
@@ -142,3 +185,14 @@ def test_damaged_tar_is_found_by_its_checksum(folder, tmp_path):
 
 def test_member_without_a_name(tmp_path):
     fails(zip_of(tmp_path / "a.zip", [(".", b"x")]), "a.zip")
+
+
+def test_index_that_points_outside_its_data(tmp_path):
+    """Names and shapes come from the index; its offsets may lie."""
+    big = {f"x{n}": np.ones((64, 64), "float32") for n in range(4)}
+    write(tmp_path / "big", big)
+    write(tmp_path / "small", {"x0": np.zeros(4, "float32")})
+    (tmp_path / "small.index").write_bytes((tmp_path / "big.index").read_bytes())
+    reader = Reader(tmp_path / "small")
+    with pytest.raises(CheckpointError, match="truncated or damaged: variable x3"):
+        reader.read("x3")

@@ -203,8 +203,11 @@ def test_changes_that_do_not_fit(tmp_path, tiny_config):
         ConfigError, match="do not fit a network with num_hidden_layers"
     ):
         plm.load(tmp_path, num_hidden_layers=5)
-    with pytest.raises(ConfigError, match="no skip"):
-        plm.load(tmp_path, skip=("pooler/.*",))
+    for option in ({"skip": ("pooler/.*",)}, {"keep_tokens": [0, 1]}):
+        with pytest.raises(ConfigError, match="loads whole: without skip"):
+            plm.load(tmp_path, **option)
+    with pytest.raises(CheckpointError, match="expected a generator, found family"):
+        plm.load(tmp_path, part="generator")
 
 
 def test_hint_of_the_configuration(folder):

@@ -28,8 +28,9 @@ def test_code_runs(tmp_path):
     shutil.copytree(MODEL, tmp_path / "albert_tiny")
     shutil.copytree(REVIEWS, tmp_path / "data" / "chnsenticorp")
     found = blocks("README.md")
-    assert len(found) == 3
+    assert len(found) == 5
     # The demo model has fewer positions than the task's recipe wants.
+    assert "list_models" in found[2]
     found[0] = found[0].replace(
         '"train", tokenizer', '"train", tokenizer, max_length=64'
     )
@@ -42,7 +43,10 @@ def test_code_runs(tmp_path):
         outputs.append(done.stdout)
     assert "(2, 8, 128)" in outputs[0]
     assert "(1, 2)" in outputs[1]
-    assert "(0, 1)" in outputs[2]
+    assert "electra-180g-small-zh.hfl" in outputs[2]
+    assert "4 312" in outputs[2]
+    assert "['天气', '服务']" in outputs[3]
+    assert "(0, 1)" in outputs[4]
     restored = plm.load(tmp_path / "back_to_tf1", heads="classification")
     assert restored.labels == ("0", "1")
 
