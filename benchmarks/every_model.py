@@ -25,7 +25,7 @@ from rich.console import Console
 from checkpoints_convert.command import run_command
 from kerasplm.catalogue import CATALOGUE, Entry, Manual, list_models
 from kerasplm.checkpoint import components
-from kerasplm.errors import ConfigError
+from kerasplm.errors import ConfigError, FamilyError
 from kerasplm.files import write_text
 from kerasplm.reporting import print_table
 from tests.every_model import (
@@ -111,10 +111,12 @@ def _names(parts: list[Part], models: list[keras.Model]) -> str:
 
 def _huggingface(part: Part, model: keras.Model) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        again = through_huggingface(part, model, Path(folder))
-        if again is None:
+        try:
+            return difference(model, through_huggingface(part, model, Path(folder)))
+        except FamilyError:
+            if part.family not in NOT_IN_TRANSFORMERS:
+                raise
             return f"not in transformers: {NOT_IN_TRANSFORMERS[part.family]}"
-        return difference(model, again)
 
 
 def _all(cells: list[str]) -> str:

@@ -130,12 +130,8 @@ def through_tf1(
         yield plm.load(folder, **part.how)
 
 
-def through_huggingface(
-    part: Part, model: keras.Model, folder: Path
-) -> keras.Model | None:
-    """Write a network for transformers and load it; None if the family is refused."""
-    if part.family in NOT_IN_TRANSFORMERS:
-        return None
+def through_huggingface(part: Part, model: keras.Model, folder: Path) -> keras.Model:
+    """Write a network for transformers and load it."""
     plm.save_huggingface(model, folder)
     return plm.load(folder, **part.how)
 
