@@ -164,15 +164,15 @@ def main(
 INTRODUCTION = """\
 # Every model
 
-The {count} released models that `kerasplm.load` knows by name, and proof that each
-works. For every row the networks of its configuration were built at full size; their
-weights counted and compared with the catalogue; names and shapes of all TF1 variables
-compared with those in the released file ("released list") or with a list typed from the
-description of the original code ("spec list", `tests/variable_lists.py`); then filled
-with random numbers, written as a TF1 checkpoint and for transformers ("HF"), loaded
-again, and configuration and weights compared bit by bit. The released weights
-themselves are not part of this check. Of ELECTRA both networks were checked:
-discriminator + generator, with the embeddings that they share counted in both.
+The {count} released models that `kerasplm.load` knows by name, and what was checked of
+each. The networks of its configuration were built at full size; their weights counted
+and compared with the catalogue; names and shapes of all TF1 variables compared with
+those in the released file ("released list") or with a list typed from the description
+of the original code ("spec list", `tests/variable_lists.py`); then filled with random
+numbers, written as a TF1 checkpoint and for transformers ("HF"), loaded again, and
+configuration and weights compared bit by bit. The released weights themselves are not
+part of this check. ELECTRA has two networks, discriminator + generator; the embeddings
+that they share are counted in both.
 
 `python -m benchmarks.every_model --write docs/catalogue.md` writes this page; it took
 {minutes} minutes on {cores} CPU cores with TensorFlow {tensorflow} and Keras {keras}.
@@ -191,27 +191,33 @@ def markdown(rows: list[Row]) -> str:
         tensorflow=tf.__version__,
         keras=keras.__version__,
     )
-    models = [
-        (
-            f"`{row.name}`",
-            entry.title,
-            f"`{entry.family}`",
-            row.parameters,
-            ", ".join((*entry.heads, *(["generator"] if entry.generator else []))),
-            entry.licence,
-            _source(entry),
-        )
-        for row in rows
-        for entry in [CATALOGUE[row.name]]
-    ]
+    cells = [(f"`{row.name}`", *dataclasses.astuple(row)[2:]) for row in rows]
+    checked = _table((COLUMNS[0], *COLUMNS[2:]), cells)
+    models = models_table([row.name for row in rows])
+    return f"{text}\n## Models\n\n{models}\n## What was checked\n\n{checked}"
+
+
+def models_table(names: list[str]) -> str:
+    """Return what the catalogue says of each model."""
     columns = ("name", "title", "family", "parameters without heads", "heads")
     columns += ("licence", "first source")
-    checked = [(f"`{r.name}`", *dataclasses.astuple(r)[2:]) for r in rows]
-    tables = (
-        ("Models", _table(columns, models)),
-        ("What was checked", _table((COLUMNS[0], *COLUMNS[2:]), checked)),
-    )
-    return text + "".join(f"\n## {title}\n\n{table}" for title, table in tables)
+    rows = []
+    for name in names:
+        entry = CATALOGUE[name]
+        counts = filter(None, (entry.parameters, entry.generator_parameters))
+        parts = (*entry.heads, *(["generator"] if entry.generator else []))
+        rows.append(
+            (
+                f"`{name}`",
+                entry.title,
+                f"`{entry.family}`",
+                " + ".join(f"{count:,}" for count in counts),
+                ", ".join(parts),
+                entry.licence,
+                _source(entry),
+            )
+        )
+    return _table(columns, rows)
 
 
 def _source(entry: Entry) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
+from benchmarks.every_model import check, models_table
 from checkpoints_convert.verify import outputs, random_batch
 from kerasplm.catalogue import CATALOGUE
 from kerasplm.checkpoint import named_weights
@@ -316,3 +317,27 @@ def test_networks_of_one_checkpoint_share_their_tables():
     a, b = (named_weights(model)["encoder/embeddings/word"] for model in models)
     assert a is not b
     np.testing.assert_array_equal(a, b)
+
+
+# -- the benchmark and its page ------------------------------------------------------
+
+
+def test_at_full_size():
+    """Of the smallest rows; the benchmark itself takes minutes."""
+    row = check("albert-tiny-google-zh.brightmart")
+    assert row.good
+    assert (row.parameters, row.variables) == ("4,080,520", 32)
+    assert (row.names, row.huggingface) == ("released list", EQUAL)
+    row = check("albert-tiny-zh.brightmart")
+    assert row.good
+    assert row.huggingface.startswith("not in transformers: ")
+    for cell in ({"names": "differ"}, {"tf1": "max |Δ| 1"}, {"as_catalogued": "no"}):
+        assert not dataclasses.replace(row, **cell).good
+
+
+def test_page_is_that_of_the_catalogue():
+    page = (Path(__file__).parents[1] / "docs" / "catalogue.md").read_text("utf-8")
+    names = plm.list_models()
+    assert models_table(names) in page
+    checked = page.split("## What was checked")[1]
+    assert [line.split("`")[1] for line in checked.split("\n")[4:-1]] == names
