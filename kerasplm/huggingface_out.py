@@ -15,7 +15,7 @@ from kerasplm.errors import ConfigError, FamilyError
 from kerasplm.families import family_named
 from kerasplm.files import temporary_folder, write_text
 from kerasplm.huggingface import tf1_name
-from kerasplm.published import COMMON
+from kerasplm.published import COMMON, OWN
 from kerasplm.tensor_files import WEIGHTS
 from kerasplm.tokenizing import save_tokenizer
 
@@ -83,6 +83,8 @@ _CLASSES["tinybert"] = _CLASSES["bert"]
 _CLASSES["wonezha"] = _CLASSES["nezha"]
 _CLASSES["wobert"] = _CLASSES["bert"]
 _CLASSES["electra_generator"] = _CLASSES["electra_generator_untied"]
+# A folder holds one network: a generator has a copy of the tables that it shares.
+_READ_AS = {"electra_generator": "electra_generator_untied"}
 # What their code computes; anything else would load and give other numbers.
 _FIXED: dict[str, Any] = {
     "ln_type": "post",
@@ -152,6 +154,8 @@ def save_huggingface(
         raise FamilyError(f"transformers has no {kind} with the heads {heads}")
     config = _config(encoder.config, kind)
     config["architectures"] = [classes[heads]]
+    # Of a BERT with an MLM head alone, variables do not tell; transformers passes over.
+    config[OWN] = {"family": _READ_AS.get(name, name)}
     if hasattr(model, "labels"):
         if model.activation != "linear":
             raise ConfigError(

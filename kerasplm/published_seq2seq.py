@@ -157,8 +157,6 @@ def complete_config(
     fields = sizes | given
     assumed = () if "hidden_act" in fields else (f"hidden_act={found.family.gelu}",)
     fields.setdefault("hidden_act", found.family.gelu)
-    if fields["num_decoder_layers"] == fields["num_hidden_layers"]:
-        fields["num_decoder_layers"] = None
     try:
         return Seq2SeqConfig.from_dict(fields), assumed
     except ConfigError as error:

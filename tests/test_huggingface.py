@@ -136,6 +136,16 @@ def test_nezha_there_and_back(tmp_path):
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_family_is_told_where_variables_do_not(folder, tmp_path):
+    """A BERT with a pooler and an MLM head has the variables of SimBERT."""
+    model = plm.PretrainedModel(plm.load(folder), ["mlm"])
+    plm.save_huggingface(model, tmp_path / "out")
+    again = plm.load(tmp_path / "out", heads="pretraining")
+    assert again.load_report.family == "bert"
+    for mine, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_facts_that_transformers_does_not_have(tiny_config, tmp_path):
     for field in ({"ln_type": "pre"}, {"attention": "unilm"}, {"pooler": "linear"}):
         with pytest.raises(ConfigError, match=f"no {next(iter(field))}="):

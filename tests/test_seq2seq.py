@@ -29,7 +29,9 @@ def test_config_goes_there_and_back():
     assert plm.Seq2SeqConfig.from_dict(CONFIG.to_dict()) == CONFIG
     assert CONFIG.replace(vocab_size=9).vocab_size == 9
     assert CONFIG.decoder_layers == 3
-    assert CONFIG.replace(num_decoder_layers=None).decoder_layers == 2
+    as_many = CONFIG.replace(num_decoder_layers=None)
+    assert as_many.decoder_layers == 2
+    assert as_many == CONFIG.replace(num_decoder_layers=2)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ class Seq2SeqConfig(BaseConfig):
         vocab_size: Rows of the word table, and classes of the output (V).
         hidden_size: Width of the hidden states (D).
         num_hidden_layers: Layers of the encoder.
-        num_decoder_layers: Layers of the decoder; None means as many.
+        num_decoder_layers: Layers of the decoder; None means as many, and as many
+            becomes None.
         num_attention_heads: Heads per layer (N).
         attention_head_size: Width of one head (H); N * H need not be D.
         intermediate_size: Inner width of the feed-forward layers (I).
@@ -94,6 +95,9 @@ class Seq2SeqConfig(BaseConfig):
                 "relative_max_distance must be more than half of relative_buckets. "
                 f"Received: {self.relative_max_distance} and {self.relative_buckets}"
             )
+        if self.num_decoder_layers == self.num_hidden_layers:
+            # One spelling, so that equal networks have equal configurations.
+            object.__setattr__(self, "num_decoder_layers", None)
 
     @property
     def decoder_layers(self) -> int:
