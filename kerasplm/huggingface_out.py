@@ -15,7 +15,7 @@ from kerasplm.errors import ConfigError, FamilyError
 from kerasplm.families import family_named
 from kerasplm.files import temporary_folder, write_text
 from kerasplm.huggingface import tf1_name
-from kerasplm.published import COMMON, OWN
+from kerasplm.published import CLASSIFIER_KEYS, COMMON, OWN
 from kerasplm.tensor_files import WEIGHTS
 from kerasplm.tokenizing import save_tokenizer
 
@@ -155,13 +155,16 @@ def save_huggingface(
     config = _config(encoder.config, kind)
     config["architectures"] = [classes[heads]]
     # Of a BERT with an MLM head alone, variables do not tell; transformers passes over.
-    config[OWN] = {"family": _READ_AS.get(name, name)}
+    own: dict[str, Any] = {"family": _READ_AS.get(name, name)}
+    config[OWN] = own
     if hasattr(model, "labels"):
         if model.activation != "linear":
             raise ConfigError(
                 f"classifiers of transformers have no activation={model.activation!r} "
                 "on the pooled vector"
             )
+        given = model.get_config()
+        own |= {key: given[key] for key in CLASSIFIER_KEYS}
         config["id2label"] = dict(enumerate(model.labels))
         config["label2id"] = {label: n for n, label in enumerate(model.labels)}
     tensors = {}

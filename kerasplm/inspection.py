@@ -1,22 +1,12 @@
 """Say what a checkpoint holds, without building its model."""
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from kerasplm import checkpoint, keras_files
 from kerasplm.config import BaseConfig
 from kerasplm.families import Match, family_named
-from kerasplm.recognition import (
-    JsonFiles,
-    Part,
-    catalogued,
-    configure,
-    json_files,
-    recognise_source,
-)
-from kerasplm.sources import Source, open_source
+from kerasplm.recognition import Opened, Part, configure, opened
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,14 +41,11 @@ def inspect(
     Raises:
         PLMError: As for `load`.
     """
-    with _opened(x, family, part) as (source, family):
-        data = json_files(source)
-        if source.kind == "keras":
-            return _keras(source, data, family)
-        reader = source.weights(index_only=True)
-        found = recognise_source(source, reader, data, family, part)
-        known = catalogued(source, part)[1]
-        config, _ = configure(source, found, reader, data, known)
+    with opened(x, part, family) as it:
+        if it.source.kind == "keras":
+            return _keras(it)
+        reader, found = it.read(index_only=True)
+        config, _ = configure(it.source, found, reader, it.data, it.known)
         return Inspection(found, reader.shapes, config, checkpoint.heads_in(found))
 
 
@@ -72,25 +59,14 @@ def heads_in(
         family: As for `load`.
         part: As for `load`.
     """
-    with _opened(x, family, part) as (source, family):
-        data = json_files(source)
-        if source.kind == "keras":
-            return _keras(source, data, family).heads
-        reader = source.weights(index_only=True)
-        found = recognise_source(source, reader, data, family, part)
-        return checkpoint.heads_in(found)
+    with opened(x, part, family) as it:
+        if it.source.kind == "keras":
+            return _keras(it).heads
+        return checkpoint.heads_in(it.read(index_only=True)[1])
 
 
-@contextmanager
-def _opened(
-    x: str | Path, family: str | None, part: Part | None
-) -> Iterator[tuple[Source, str | None]]:
-    with open_source(x, part) as source:
-        yield source, family or catalogued(source, part)[0]
-
-
-def _keras(source: Source, data: JsonFiles, family: str | None) -> Inspection:
-    model = keras_files.build(source, data, family, {})
+def _keras(it: Opened) -> Inspection:
+    model = keras_files.build(it, {})
     weights = checkpoint.named_weights(model)
     body, *heads = dict.fromkeys(path.split("/")[0] for path in weights)
     bare = checkpoint.components(model)[body]

@@ -10,14 +10,14 @@ import keras
 from kerasplm import checkpoint
 from kerasplm.config import BaseConfig
 from kerasplm.encoder import Encoder
-from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.errors import CheckpointError, ConfigError, FamilyError
 from kerasplm.families import family_named
 from kerasplm.heads import Classifier, PretrainedModel
 from kerasplm.load_report import LoadReport
 from kerasplm.networks import network_of
 from kerasplm.published import CLASSIFIER_KEYS, own_block
+from kerasplm.recognition import Opened
 from kerasplm.seq2seq.model import Seq2Seq
-from kerasplm.sources import Source
 
 # Groups of a `.weights.h5` file that show the heads of a `PretrainedModel`.
 _HEADS = {
@@ -28,30 +28,19 @@ _HEADS = {
 _DAMAGE = (ValueError, OSError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 
 
-def load(
-    source: Source,
-    data: Mapping[Path, Mapping[str, Any]],
-    heads: str | None,
-    family: str | None,
-    part: str | None,
-    fields: Mapping[str, Any],
-) -> keras.Model:
+def load(it: Opened, heads: str | None, fields: Mapping[str, Any]) -> keras.Model:
     """Load the model of a Keras file.
 
     Args:
-        source: Where it is.
-        data: The configurations beside it; `.weights.h5` needs one of ours.
+        it: Where it is; beside `.weights.h5` is one of our configurations.
         heads: As for `kerasplm.load`.
-        family: As for `kerasplm.load`.
-        part: As for `kerasplm.load`.
         fields: `Config` fields to change; the weights stay.
 
     Raises:
         CheckpointError: It is damaged, holds code, or another model.
         ConfigError: The configuration is missing or does not fit.
     """
-    path = source.checkpoint
-    model = build(source, data, family, fields)
+    model = build(it, fields)
     bare = next(iter(checkpoint.components(model).values()))
     kinds: dict[str | None, tuple[type[keras.Model], ...]] = {
         None: (Encoder, Seq2Seq),
@@ -63,20 +52,14 @@ def load(
     wanted = bare if heads is None else model
     if not isinstance(wanted, kinds[heads]):
         raise CheckpointError(
-            f"{source.name}: holds no head for {heads}, but a {type(model).__name__}"
-        )
-    name = family or bare.family or ""
-    held = family_named(name).part if name else ""
-    if part not in (None, held) and held != "both":
-        raise CheckpointError(
-            f"{source.name}: expected a {part}, found family {name!r}"
+            f"{it.source.name}: holds no head for {heads}, but a {type(model).__name__}"
         )
     names = {path: path for path in checkpoint.named_weights(model)}
     kept = checkpoint.named_weights(wanted)
     parts = dict.fromkeys(name.split("/")[0] for name in names)
     wanted.load_report = LoadReport(
-        family=name,
-        prefix=str(path),
+        family=bare.family or "",
+        prefix=str(it.source.checkpoint),
         loaded={name: name for name in kept},
         skipped=(),
         unused=tuple(name for name in names if name not in kept),
@@ -87,17 +70,26 @@ def load(
     return wanted
 
 
-def build(
-    source: Source,
-    data: Mapping[Path, Mapping[str, Any]],
-    family: str | None,
-    fields: Mapping[str, Any],
-) -> keras.Model:
+def build(it: Opened, fields: Mapping[str, Any]) -> keras.Model:
     """Return the whole model of a Keras file; arguments and errors as for `load`."""
-    path = source.checkpoint
+    path = it.source.checkpoint
     if path.suffix == ".keras":
-        return load_archive(path, fields)
-    return load_weights(path, *_config(path, data, family, fields))
+        model = load_archive(path, fields)
+    else:
+        model = load_weights(path, *_config(path, it.data, it.family, fields))
+    bare = next(iter(checkpoint.components(model).values()))
+    if bare.family is None:
+        bare.family = it.family
+    if it.family not in (None, bare.family):
+        raise FamilyError(
+            f"{it.source.name}: expected family {it.family!r}, found {bare.family!r}"
+        )
+    held = family_named(bare.family).part if bare.family else ""
+    if it.part not in (None, held) and held != "both":
+        raise FamilyError(
+            f"{it.source.name}: expected a {it.part}, found family {bare.family!r}"
+        )
+    return model
 
 
 def _config(

@@ -1,7 +1,10 @@
 """Find out what a checkpoint is: its family, its configuration."""
 
+import contextlib
+import dataclasses
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,64 +17,90 @@ from kerasplm.huggingface import from_config_json
 from kerasplm.keras_h5 import from_bert4keras_json
 from kerasplm.networks import network_of
 from kerasplm.published import expand_hparams, own_block
-from kerasplm.sources import Source
+from kerasplm.sources import Source, open_source
 
 JsonFiles = dict[Path, dict[str, Any]]
 Part = Literal["discriminator", "generator"]
 _SIZES = re.compile("embedding_size|hidden_size|intermediate_size|num_.*")
 
 
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A model that was found, and all that is known of it but its weights.
+
+    Args:
+        source: Its files.
+        data: The configurations beside it, in the words of the originals.
+        family: As it was given, or as the catalogue says.
+        part: As it was given.
+        known: `Config` fields that the catalogue gives. They win over the JSON: some
+            releases have a wrong one, and a conversion to Hugging Face cannot say
+            which form of gelu the original has. Whether there is a pooler, the weights
+            say.
+    """
+
+    source: Source
+    data: JsonFiles
+    family: str | None
+    part: Part | None
+    known: dict[str, Any]
+
+    def read(
+        self, index_only: bool = False, heads: str | None = None
+    ) -> tuple[checkpoint.Weights, Match]:
+        """Open the weights and find their family."""
+        reader = self.source.weights(index_only, heads)
+        family, data = self.family, self.data
+        if family is None:
+            # Our own exports name their family in the JSON.
+            blocks = [own_block(values) for values in data.values()]
+            named = {block["family"] for block in blocks if "family" in block}
+            parts = {"", "both", self.part or "discriminator"}
+            named = {name for name in named if family_named(name).part in parts}
+            family = named.pop() if len(named) == 1 else None
+        found = recognise(
+            reader.shapes,
+            where=self.source.name,
+            hints=self.source.hints(data.values()),
+            family=family,
+            part=self.part,
+            among=reader.families,
+        )
+        return reader, found
+
+
+@contextlib.contextmanager
+def opened(
+    x: str | Path,
+    part: Part | None = None,
+    family: str | None = None,
+    config: str | Path | None = None,
+) -> Iterator[Opened]:
+    """Find a model; arguments and errors as for `kerasplm.load`."""
+    with open_source(x, part) as source:
+        entry, known = source.entry, {}
+        if entry is not None and part == "generator":
+            known = dict(entry.generator or {})
+        elif entry is not None:
+            known, family = dict(entry.config), family or entry.family
+        known.pop("pooler", None)
+        yield Opened(source, json_files(source, config), family, part, known)
+
+
 def json_files(source: Source, config: str | Path | None = None) -> JsonFiles:
     """Read the configurations beside a checkpoint, or the one that was named."""
     files = source.configs() if config is None else [Path(config)]
     data = {file: expand_hparams(read_json(file)) for file in files}
-    if source.kind == "huggingface":
-        return {file: from_config_json(d, str(file)) for file, d in data.items()}
     if source.kind == "bert4keras":
         return {file: from_bert4keras_json(d) for file, d in data.items()}
+    return {file: translated(file, d, source.kind) for file, d in data.items()}
+
+
+def translated(file: Path, data: dict[str, Any], kind: str = "") -> dict[str, Any]:
+    """Return a JSON in the words of the originals, if it is one of Hugging Face."""
+    if kind == "huggingface" or (kind != "tf1" and "model_type" in data):
+        return from_config_json(data, str(file))
     return data
-
-
-def recognise_source(
-    source: Source,
-    reader: checkpoint.Weights,
-    data: JsonFiles,
-    family: str | None,
-    part: Part | None,
-) -> Match:
-    """Find the family of a checkpoint from all that lies beside it."""
-    if family is None:
-        # Our own exports name their family in the JSON.
-        blocks = [own_block(values) for values in data.values()]
-        named = {block["family"] for block in blocks if "family" in block}
-        parts = {"", "both", part or "discriminator"}
-        named = {name for name in named if family_named(name).part in parts}
-        family = named.pop() if len(named) == 1 else None
-    return recognise(
-        reader.shapes,
-        where=source.name,
-        hints=source.hints(data.values()),
-        family=family,
-        part=part,
-        among=reader.families,
-    )
-
-
-def catalogued(source: Source, part: Part | None) -> tuple[str | None, dict[str, Any]]:
-    """Return what the catalogue knows of a model: its family and `Config` fields.
-
-    They win over the JSON: some releases have a wrong one, and a conversion to Hugging
-    Face cannot say which form of gelu the original has. Whether there is a pooler, the
-    weights say.
-    """
-    entry = source.entry
-    if entry is None:
-        return None, {}
-    if part == "generator":
-        fields, family = entry.generator or {}, None
-    else:
-        fields, family = entry.config, entry.family
-    return family, {key: x for key, x in fields.items() if key != "pooler"}
 
 
 def _candidates(data: JsonFiles, found: Match) -> JsonFiles:

@@ -1,18 +1,20 @@
 """Load the tokenizer of a model by one line."""
 
+import contextlib
 import dataclasses
 import json
 import logging
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from kerasplm.characters import Control
 from kerasplm.errors import PLMError, VocabError
 from kerasplm.families import BERT, Family, family_named
 from kerasplm.files import read_json, write_text
-from kerasplm.recognition import json_files, recognise_source
-from kerasplm.sources import Source, has_words, open_source, words_in
+from kerasplm.recognition import Opened, Part, opened
+from kerasplm.sources import has_words, words_in
 from kerasplm.vocab import Vocabulary, load_vocab
 from kerasplm.vocabulary_rows import check_ids
 from kerasplm.vocabulary_tools import (
@@ -30,6 +32,7 @@ def load_tokenizer(
     lowercase: bool | None = None,
     strip_accents: bool | None = None,
     family: str | None = None,
+    part: Part | None = None,
     keep_tokens: Iterable[int] | None = None,
     add_tokens: Iterable[str] = (),
 ) -> Any:
@@ -47,6 +50,7 @@ def load_tokenizer(
         strip_accents: Default is `lowercase`.
         family: Decides which control characters are dropped; default is the family
             of the checkpoint beside the vocabulary.
+        part: As for `load`, where the catalogue has each network at its own place.
         keep_tokens: The ids that `load` was given, so that token and row cannot part:
             the tokens of these ids, in their new order.
         add_tokens: The token of each row that `load` makes of `compound_tokens`;
@@ -71,18 +75,18 @@ def load_tokenizer(
         lowercase = facts.lowercase if lowercase is None else lowercase
         rules = (lowercase, strip_accents, facts)
         return _tokenizer(Path(x), in_graph, rules, False, None, *change)
-    with open_source(x) as source:
+    with opened(x, part, family) as it:
+        source, family = it.source, it.family
         vocab = source.vocab()
         if vocab is None:
             raise VocabError(
                 f"{x}: no vocabulary here. Expected vocab.txt in {source.folder.name}"
             )
-        if source.entry is not None:
-            family = family or source.entry.family
-            lowercase = source.entry.lowercase if lowercase is None else lowercase
+        if source.entry is not None and lowercase is None:
+            lowercase = source.entry.lowercase
         facts, table = family_named(family) if family else BERT, None
         if source.prefix is not None:
-            facts, table = _family_of(source, facts, family)
+            facts, table = _family_of(it, facts)
         settings = source.folder / "tokenizer_config.json"
         given = read_json(settings) if settings.is_file() else {}
         if lowercase is None:
@@ -96,7 +100,7 @@ def load_tokenizer(
             )
         if strip_accents is None:
             strip_accents = given.get("strip_accents")
-        rules = (lowercase, strip_accents, facts)
+        rules = (lowercase, strip_accents, _own_rules(facts, given, settings))
         segments = given.get("jieba") is True
         return _tokenizer(vocab, in_graph, rules, segments, table, *change)
 
@@ -112,6 +116,8 @@ def save_tokenizer(tokenizer: Any, folder: str | Path) -> None:
     names = {
         "do_lower_case": options["lowercase"],
         "strip_accents": options["strip_accents"],
+        "control": options["control"],
+        "max_word_chars": options["max_word_chars"],
     }
     if getattr(tokenizer, "pre_tokenize", None) is not None:
         names["jieba"] = True
@@ -120,17 +126,30 @@ def save_tokenizer(tokenizer: Any, folder: str | Path) -> None:
     write_text(Path(folder) / "tokenizer_config.json", json.dumps(names) + "\n")
 
 
-def _family_of(
-    source: Source, default: Family, family: str | None
-) -> tuple[Family, WordTable | None]:
+def _family_of(it: Opened, default: Family) -> tuple[Family, WordTable | None]:
     """Return the checkpoint's family and what a vocabulary has to fit."""
-    try:
-        reader = source.weights()
-        found = recognise_source(source, reader, json_files(source), family, None)
-    except PLMError:
+    # A folder may hold a generator alone.
+    parts: tuple[Part | None, ...] = (
+        (None, "generator") if it.part is None else (it.part,)
+    )
+    for part in parts:
         # A vocabulary is useful beside weights that are missing or unknown.
-        return default, None
-    return found.family, WordTable.of_checkpoint(found, reader)
+        with contextlib.suppress(PLMError):
+            reader, found = dataclasses.replace(it, part=part).read(index_only=True)
+            return found.family, WordTable.of_checkpoint(found, reader)
+    return default, None
+
+
+def _own_rules(family: Family, given: dict[str, Any], file: Path) -> Family:
+    """Return the family with the rules that `save_tokenizer` wrote."""
+    control = given.get("control", family.tokenizer)
+    longest = given.get("max_word_chars", family.max_word_chars)
+    if control not in get_args(Control) or not isinstance(longest, int) or longest < 1:
+        raise VocabError(
+            f"{file}: expected control as one of {', '.join(get_args(Control))} and "
+            f"max_word_chars from 1. Received: {control!r} and {longest!r}"
+        )
+    return dataclasses.replace(family, tokenizer=control, max_word_chars=longest)
 
 
 def _tokenizer(

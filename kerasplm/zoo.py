@@ -23,10 +23,10 @@ from kerasplm.published import CLASSIFIER_KEYS, expand_hparams, own_block
 from kerasplm.recognition import (
     JsonFiles,
     Part,
-    catalogued,
     configure,
     json_files,
-    recognise_source,
+    opened,
+    translated,
 )
 from kerasplm.sources import open_source
 from kerasplm.vocabulary_rows import Compound, ResizedVocabulary, vocabulary_axes
@@ -88,20 +88,17 @@ def load(
         >>> encoder = load("bert-base-zh.google")                 # doctest: +SKIP
         >>> model = load("albert_tiny.zip", heads="pretraining")  # doctest: +SKIP
     """
-    with open_source(x, part) as source:
-        data = json_files(source, config)
-        named, known = catalogued(source, part)
-        family = family or named
-        if source.kind == "keras":
+    with opened(x, part, family, config) as it:
+        if it.source.kind == "keras":
             if skip or keep_tokens is not None or compound_tokens is not None:
                 raise ConfigError(
                     f"{x}: a Keras file loads whole: without skip, keep_tokens and "
                     "compound_tokens"
                 )
-            return keras_files.load(source, data, heads, family, part, fields)
-        reader = source.weights(heads=heads)
-        found = recognise_source(source, reader, data, family, part)
-        settings, assumed = configure(source, found, reader, data, known | fields)
+            return keras_files.load(it, heads, fields)
+        source, data = it.source, it.data
+        reader, found = it.read(heads=heads)
+        settings, assumed = configure(source, found, reader, data, it.known | fields)
         rows = None
         if keep_tokens is not None or compound_tokens is not None:
             axes = vocabulary_axes(found)
@@ -171,9 +168,12 @@ def _build_classifier(
         raise CheckpointError(f"{name}: the classifier has no bias (output_bias)")
     count = reader.shapes[bias][0]
     options = {"labels": [str(n) for n in range(count)], **found.family.classifier}
-    for own in map(own_block, data.values()):
+    for values in data.values():
+        own, named = own_block(values), values.get("id2label")
         if len(own.get("labels", ())) == count:
             options |= {key: own[key] for key in CLASSIFIER_KEYS if key in own}
+        elif isinstance(named, dict) and set(named) == {str(n) for n in range(count)}:
+            options["labels"] = [str(named[str(n)]) for n in range(count)]
     if found.tasks:
         options["task"] = found.tasks[0]
     return Classifier(encoder, **options)
@@ -209,12 +209,10 @@ def load_checkpoint(
         >>> encoder = Encoder(Config(vocab_size=21128))             # doctest: +SKIP
         >>> load_checkpoint(encoder, "x.ckpt", skip=("pooler/.*",))  # doctest: +SKIP
     """
-    with open_source(x) as source:
+    with opened(x, part, family) as it:
         heads = "pretraining" if hasattr(model, "heads") else None
         heads = "classification" if hasattr(model, "labels") else heads
-        reader = source.weights(heads=heads)
-        data = json_files(source)
-        found = recognise_source(source, reader, data, family, part)
+        reader, found = it.read(heads=heads)
         return checkpoint.load_weights(model, found, reader, skip)
 
 
@@ -248,14 +246,15 @@ def load_config(
         return config.from_dict({**entry.config, **fields})
     if path.is_dir() or not path.name.endswith(".json"):
         with open_source(x) as source:
-            files = source.configs()
+            files = json_files(source)
             if len(files) != 1:
                 names = ", ".join(file.name for file in files) or "none"
                 raise ConfigError(
                     f"{x}: expected one configuration JSON, found {names}"
                 )
-            return load_config(files[0], family=family, **fields)
-    data = expand_hparams(read_json(path))
+            ((path, data),) = files.items()
+    else:
+        data = translated(path, expand_hparams(read_json(path)))
     family = family or own_block(data).get("family")
     if family is None:
         raise ConfigError(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
-from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.errors import CheckpointError, ConfigError, FamilyError
 from tests.golden import HERE, HIDDEN, LOGITS
 
 FOLDER = HERE / "bert4keras"
@@ -206,7 +206,7 @@ def test_changes_that_do_not_fit(tmp_path, tiny_config):
     for option in ({"skip": ("pooler/.*",)}, {"keep_tokens": [0, 1]}):
         with pytest.raises(ConfigError, match="loads whole: without skip"):
             plm.load(tmp_path, **option)
-    with pytest.raises(CheckpointError, match="expected a generator, found family"):
+    with pytest.raises(FamilyError, match="expected a generator, found family"):
         plm.load(tmp_path, part="generator")
 
 

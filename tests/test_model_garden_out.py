@@ -73,7 +73,9 @@ def test_originals_and_their_vocabulary(case, tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(vocab) + "\n", "utf-8")
     tokenizer = plm.load_tokenizer(tmp_path / "vocab.txt", in_graph=False)
     plm.save_model_garden(model, tmp_path / "out", tokenizer=tokenizer)
-    assert plm.load_tokenizer(tmp_path / "out", in_graph=False).vocab == vocab
+    with pytest.warns(UserWarning, match="293 rows have no token"):
+        again = plm.load_tokenizer(tmp_path / "out", in_graph=False)
+    assert again.vocab == vocab
     again = plm.load(tmp_path / "out", heads="pretraining")
     assert list(again.heads) == heads
     for mine, theirs in zip(again.get_weights(), model.get_weights(), strict=True):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import kerasplm as plm
-from kerasplm.errors import ConfigError, ExportError
+from kerasplm.errors import ConfigError, ExportError, VocabError
 from kerasplm.runtimes import common, litert, onnx
 from tests.golden import COMPACT, HIDDEN, LOGITS
 
@@ -262,7 +262,7 @@ def test_sizes_that_do_not_fit(
         export(tiny_encoder, file, max_length=2)
     small = plm.Encoder(tiny_encoder.config.replace(vocab_size=9))
     tokenizer = plm.load_tokenizer(place / "model")
-    with pytest.raises(ConfigError, match="tokens, the model 9"):
+    with pytest.raises(VocabError, match="word table of the model has 9 rows"):
         export(small, file, tokenizer=tokenizer, max_length=20)
     monkeypatch.setattr(common, "MAX_BYTES", 1000)
     with pytest.raises(ConfigError, match="less than 1000 bytes, the weights are"):

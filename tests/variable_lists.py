@@ -139,11 +139,11 @@ NETWORKS = {
     "electra_generator": _ELECTRA_TABLES
     + (_ELECTRA_PROJECTION + _ELECTRA_LAYERS).replace("electra/", "generator/"),
     "nezha": _WORDS + _SEGMENTS + _LAYERS + _POOLER,
+    "wonezha": _WORDS + _SEGMENTS + _LAYERS,
     "nezha_gen": _WORDS + _POSITIONS + _LAYERS,
     "nezha_gen_poetry": _WORDS + _POSITIONS + _LAYERS,
     "t5_pegasus": _T5,
 }
-WITHOUT_POOLER = {"wonezha-base-zh.zhuiyi": _WORDS + _SEGMENTS + _LAYERS}
 
 _MLM = """
 cls/predictions/transform/dense/kernel H,E
@@ -194,7 +194,7 @@ def described(
         config: Its sizes.
         heads: What it has beside the network.
     """
-    lines = WITHOUT_POOLER.get(name, NETWORKS[family]).splitlines()
+    lines = NETWORKS[family].splitlines()
     for head in heads:
         lines += OWN_HEADS.get((family, head), HEADS[head]).splitlines()
     hidden, count = config["hidden_size"], config["num_attention_heads"]
