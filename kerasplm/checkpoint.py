@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from kerasplm.ahead import read_ahead
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Family, Match
 from kerasplm.files import temporary_folder
@@ -121,19 +122,6 @@ def _line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0][:200]
 
 
-def empty(shape: Sequence[int], dtype: Any = None) -> Any:
-    """Initialize a weight that will be read before it is used.
-
-    With TensorFlow its memory is not even touched: a model takes the room of its
-    weights once, not twice.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return keras.ops.zeros(shape, dtype)
-    import tensorflow as tf
-
-    return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=False)
-
-
 def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
     """Return the parts of a model that the family tables name.
 
@@ -225,8 +213,9 @@ def load_weights(
             + "\n  ".join(problems)
         )
     loaded = {path: found.names[path] for path in weights if path in wanted}
-    for path, name in loaded.items():
-        _fill(weights[path], reader.read(name), found.family.theirs(path)[1])
+    values = read_ahead(reader.read, loaded.values())
+    for path, value in zip(loaded, values, strict=True):
+        _fill(weights[path], value, found.family.theirs(path)[1])
     unused = [name for path, name in found.names.items() if path not in loaded]
     return LoadReport(
         family=found.family.name,

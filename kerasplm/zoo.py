@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 
 from kerasplm import checkpoint, keras_files
+from kerasplm.ahead import empty
 from kerasplm.catalogue import CATALOGUE
 from kerasplm.config import BaseConfig
 from kerasplm.errors import CheckpointError, ConfigError
@@ -107,7 +108,7 @@ def load(
             settings = settings.replace(vocab_size=size)
             rows = (reader.rows_before, reader.rows_kept, reader.rows_made)
         # Weights that are skipped need true initial values.
-        fast = contextlib.nullcontext() if skip else initialize_with(checkpoint.empty)
+        fast = contextlib.nullcontext() if skip else initialize_with(empty)
         with fast:
             model = _build(source.name, found, settings, heads, reader, data)
         report = checkpoint.load_weights(model, found, reader, skip)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import kerasplm as plm
-from kerasplm import checkpoint
+from kerasplm import ahead, checkpoint
 from kerasplm.catalogue import CATALOGUE, VOCABULARIES, base, list_models, model_info
 from kerasplm.config import FIELDS
 from kerasplm.errors import CatalogueError
@@ -114,12 +114,12 @@ TRAPS = {
 @functools.cache
 def count(config):
     """Count the weights of an encoder; its memory is never touched."""
-    with initialize_with(checkpoint.empty):
+    with initialize_with(ahead.empty):
         return plm.Encoder(config).count_params()
 
 
 def head_size(config, head):
-    with initialize_with(checkpoint.empty):
+    with initialize_with(ahead.empty):
         return build_head(config, head).count_params()
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 import kerasplm as plm
-from kerasplm import checkpoint
+from kerasplm import ahead
 from kerasplm.errors import ConfigError
 from kerasplm.layers import initialize_with
 from kerasplm.seq2seq.layers import bucket_table
@@ -68,7 +68,7 @@ def test_bad_config(fields, words):
     ],
 )
 def test_size_of_the_released_models(sizes, count):
-    with initialize_with(checkpoint.empty):  # the memory is not even touched
+    with initialize_with(ahead.empty):  # the memory is not even touched
         model = plm.Seq2Seq(plm.Seq2SeqConfig(vocab_size=50000, **sizes))
     assert model.count_params() == count
 

@@ -137,10 +137,10 @@ def match(family: Family, variables: Iterable[str]) -> Match:
     slots, other, unknown = [], [], []
     tasks: set[str] = set()
     for variable in sorted(variables):
-        found = family.ours(variable)
+        # Slots first: they are most of a checkpoint, and one pattern tells them.
         if SLOTS.fullmatch(variable):
             slots.append(variable)
-        elif found is not None:
+        elif (found := family.ours(variable)) is not None:
             names.setdefault(found[0], variable)
             tasks.update({found[1]["task"]} if "task" in found[1] else ())
         elif family.is_other(variable):
