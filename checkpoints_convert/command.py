@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,8 @@ FamilyArg = Annotated[
     typer.Option(help="Family of the model, where its files do not tell."),
 ]
 PartArg = Annotated[
-    str | None, typer.Option(help="discriminator or generator of an ELECTRA.")
+    Literal["discriminator", "generator"] | None,
+    typer.Option(help="Network of an ELECTRA. Default: what there is."),
 ]
 
 
@@ -36,40 +37,51 @@ def run_command(function: Callable[..., None]) -> None:
         sys.exit(2)
 
 
-def load_all(source: str, family: str | None, part: Any = None) -> list[Any]:
+def load_all(source: str, family: str | None, part: Any = None) -> dict[str, Any]:
     """Return the models that together hold every weight of a checkpoint.
 
     Args:
         source: As for `kerasplm.load`.
         family: As for `kerasplm.load`.
         part: As for `kerasplm.load`; None gives both networks of an ELECTRA.
+
+    Returns:
+        "network" with its pre-training heads, "classifier" if there is one, and
+        "generator" if there is one besides.
     """
     import kerasplm as plm
-    from kerasplm.families import family_named
-    from kerasplm.inspection import heads_in
+    from kerasplm.inspection import inspect
 
-    held = heads_in(source, family=family, part=part)
-    models = []
-    if set(held) - {"classifier"}:
-        models.append(plm.load(source, heads="pretraining", family=family, part=part))
-    if "classifier" in held:
-        models.append(
-            plm.load(source, heads="classification", family=family, part=part)
-        )
-    models = models or [plm.load(source, family=family, part=part)]
-    own = models[0].load_report.family
-    if part is None and own and family_named(own).part == "discriminator":
-        with contextlib.suppress(FamilyError):  # saved without the generator
-            models.append(plm.load(source, heads="pretraining", part="generator"))
+    try:
+        found = inspect(source, family=family, part=part)
+    except FamilyError:
+        if part is not None:
+            raise
+        with contextlib.suppress(PLMError):  # a generator alone
+            return load_all(source, family, "generator")
+        raise
+    options: dict[str, Any] = {"family": family, "part": part}
+    models = {}
+    if set(found.heads) - {"classifier"} or not found.heads:
+        heads: Any = "pretraining" if found.heads else None
+        models["network"] = plm.load(source, heads=heads, **options)
+    if "classifier" in found.heads:
+        models["classifier"] = plm.load(source, heads="classification", **options)
+    if part is None and found.match.family.part == "discriminator":
+        with contextlib.suppress(FamilyError):  # saved without its generator
+            generator = plm.load(source, heads="pretraining", part="generator")
+            models["generator"] = generator
     return models
 
 
-def tokenizer_of(source: str, family: str | None, in_graph: bool = False) -> Any:
+def tokenizer_of(
+    source: str, family: str | None, part: Any = None, in_graph: bool = False
+) -> Any:
     """Return the tokenizer beside a checkpoint; None where there is no vocabulary."""
     import kerasplm as plm
     from kerasplm.sources import open_source
 
-    with open_source(source) as files:
+    with open_source(source, part) as files:
         if files.vocab() is None:
             return None
-    return plm.load_tokenizer(source, in_graph=in_graph, family=family)
+    return plm.load_tokenizer(source, in_graph=in_graph, family=family, part=part)

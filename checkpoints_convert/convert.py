@@ -8,7 +8,7 @@ out and listed.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +29,8 @@ Format = Literal[
     "tf1", "huggingface", "model-garden", "keras", "savedmodel", "onnx", "litert"
 ]
 Quantize = Literal["none", "float16", "dynamic"]
+Heads = Literal["all", "pretraining", "classification"]
+Models = dict[str, Any]
 # Largest difference of an output; what is read back must be bit-equal.
 TOLERANCE = 1e-4
 _TEXTS = ["今天天气不错，出去走走。", "这家店 OK", "好"]
@@ -42,6 +44,10 @@ def main(
     to: Annotated[Format, typer.Option(help="Format to write.")] = "tf1",
     family: FamilyArg = None,
     part: PartArg = None,
+    heads: Annotated[
+        Heads,
+        typer.Option(help="Which to write where one format holds one: default first."),
+    ] = "all",
     max_length: Annotated[
         int | None,
         typer.Option(help="Longest input of savedmodel, onnx, litert (there 128)."),
@@ -57,121 +63,129 @@ def main(
     """
     from kerasplm.files import temporary_folder
 
-    target = Path(output).expanduser()
+    target = Path(output).expanduser().resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{target}: exists; expected a new or an empty folder")
     if quantize != "none" and to != "litert":
         raise ConfigError(f"--quantize is for --to litert. Received: --to {to}")
     if max_length is not None and to not in ("savedmodel", "onnx", "litert"):
         raise ConfigError(f"--max-length is not for --to {to}")
-    models = load_all(source, family, part)
-    if to not in ("tf1", "huggingface") and part is None:
-        del models[1:]  # the file of one network; --part generator gives the other
+    models = _chosen(load_all(source, family, part), to, heads)
     options = {"max_length": max_length, "quantize": quantize}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(target.parent) as work:
+    # Beside the nearest folder that is there: a failure leaves no empty ones behind.
+    place = next(folder for folder in target.parents if folder.is_dir())
+    with temporary_folder(place) as work:
         new = work / target.name
         new.mkdir()
-        tokenizer = tokenizer_of(source, family, in_graph=to == "savedmodel")
+        in_graph = to == "savedmodel"
+        tokenizer = tokenizer_of(source, family, part, in_graph)
         delta = _WRITERS[to](models, new, tokenizer, options)
+        target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             target.rmdir()
         os.replace(new, target)
-    _report(target, models, to, delta)
+    _report(target, list(models.values()), to, delta)
 
 
-def _report(target: Path, models: list[Any], to: str, delta: float) -> None:
+def _chosen(models: Models, to: str, heads: Heads) -> Models:
+    """Return what goes into the format: one network, but for TF1 and ELECTRA's two."""
+    wanted = {"classification": "classifier", "pretraining": "network"}.get(heads)
+    if wanted and wanted not in models:
+        raise ConfigError(
+            f"--heads {heads}: expected a checkpoint with {wanted}, found "
+            f"{', '.join(models)}"
+        )
+    if wanted:
+        models = {
+            name: m for name, m in models.items() if name in (wanted, "generator")
+        }
+    if to == "tf1":
+        return models
+    first = next(iter(models))
+    kept = (first, "generator") if to == "huggingface" else (first,)
+    return {name: model for name, model in models.items() if name in kept}
+
+
+def _report(target: Path, models: Sequence[Any], to: str, delta: float) -> None:
     from kerasplm.reporting import print_table
 
     files = [file for file in sorted(target.rglob("*")) if file.is_file()]
     rows = [(str(f.relative_to(target)), f.stat().st_size) for f in files]
     print_table(str(target), ("file", "bytes"), rows)
     reports = [model.load_report for model in models]
-    count = sum(model.count_params() for model in models)
-    typer.echo(f"{reports[0].family}: {count:,} weights, written as {to}")
-    loaded = {name for report in reports for name in report.loaded.values()}
-    for name in sorted({n for report in reports for n in report.unused} - loaded):
+    weights = {name for report in reports for name in report.loaded.values()}
+    typer.echo(f"{reports[0].family}: {len(weights)} variables, written as {to}")
+    for name in sorted({n for report in reports for n in report.unused} - weights):
         typer.echo(f"left out: {name}")
     typer.echo(f"verified, max |Δ| {delta:.3g}")
 
 
-def _read_back(models: list[Any], target: Path) -> float:
+def _read_back(models: Models, target: Path, part: Any = None) -> float:
     """Return the largest difference after reading a folder again.
 
     Raises:
         PLMError: A weight differs, or an output by more than the tolerance.
     """
-    part = "generator" if _is_generator(models[0]) else None
-    again = load_all(str(target), None, part)[: len(models)]
-    rows = verify.compare(models, again)
+    rows = verify.compare(models, load_all(str(target), None, part))
     for kind, name, delta in rows:
-        if delta > (0.0 if kind == "weight" else TOLERANCE):
+        if delta > (TOLERANCE if kind == "output" else 0.0):
             raise PLMError(
-                f"{target}: {kind} {name} differs by {delta:.3g} after reading back; "
-                "removed"
+                f"{kind} {name} differs by {delta:.3g} after reading back; nothing "
+                "was written"
             )
     return max(delta for _, _, delta in rows)
 
 
-def _is_generator(model: Any) -> bool:
-    from kerasplm.families import family_named
-
-    return family_named(model.load_report.family).part == "generator"
-
-
-def _tf1(models: list[Any], target: Path, tokenizer: Any, options: Any) -> float:
+def _tf1(models: Models, target: Path, tokenizer: Any, options: Any) -> float:
     import kerasplm as plm
     from kerasplm.tokenizing import save_tokenizer
 
-    plm.save_checkpoint(models, target / "model.ckpt")
+    plm.save_checkpoint(list(models.values()), target / "model.ckpt")
     if tokenizer is not None:
         save_tokenizer(tokenizer, target)
     return _read_back(models, target)
 
 
-def _huggingface(
-    models: list[Any], target: Path, tokenizer: Any, options: Any
-) -> float:
+def _huggingface(models: Models, target: Path, tokenizer: Any, options: Any) -> float:
     """Write a folder; of an ELECTRA one for each network, as on the hub."""
     import kerasplm as plm
 
-    if len(models) == 1:
-        plm.save_huggingface(models[0], target, tokenizer=tokenizer)
-        return _read_back(models, target)
-    deltas = []
-    for model in models:
-        place = target / ("generator" if _is_generator(model) else "discriminator")
+    both = len(models) == 2
+    for name, model in models.items():
+        part = "generator" if name == "generator" else "discriminator"
+        place = target / part if both else target
         plm.save_huggingface(model, place, tokenizer=tokenizer)
-        deltas.append(_read_back([model], place))
-    return max(deltas)
-
-
-def _model_garden(
-    models: list[Any], target: Path, tokenizer: Any, options: Any
-) -> float:
-    import kerasplm as plm
-
-    plm.save_model_garden(models[0], target, tokenizer=tokenizer)
     return _read_back(models, target)
 
 
-def _keras(models: list[Any], target: Path, tokenizer: Any, options: Any) -> float:
+def _model_garden(models: Models, target: Path, tokenizer: Any, options: Any) -> float:
+    import kerasplm as plm
+
+    plm.save_model_garden(_only(models), target, tokenizer=tokenizer)
+    return _read_back(models, target)
+
+
+def _keras(models: Models, target: Path, tokenizer: Any, options: Any) -> float:
     from kerasplm.tokenizing import save_tokenizer
 
-    models[0].save(target / "model.keras")
+    _only(models).save(target / "model.keras")
     if tokenizer is not None:
         save_tokenizer(tokenizer, target)
     return _read_back(models, target)
 
 
-def _savedmodel(models: list[Any], target: Path, tokenizer: Any, options: Any) -> float:
+def _only(models: Models) -> Any:
+    return next(iter(models.values()))
+
+
+def _savedmodel(models: Models, target: Path, tokenizer: Any, options: Any) -> float:
     """Write a SavedModel and ask it a few texts."""
     import keras
     import tensorflow as tf
 
     import kerasplm as plm
 
-    model, length = models[0], options["max_length"]
+    model, length = _only(models), options["max_length"]
     if tokenizer is None:
         raise ConfigError(
             "a SavedModel takes strings: expected a vocabulary, found none"
@@ -198,34 +212,32 @@ def _config(model: Any) -> Any:
     return (model if hasattr(model, "config") else model.encoder).config
 
 
-def _onnx(models: list[Any], target: Path, tokenizer: Any, options: Any) -> float:
+def _onnx(models: Models, target: Path, tokenizer: Any, options: Any) -> float:
     import kerasplm as plm
 
     return plm.export_onnx(
-        models[0],
+        _only(models),
         target / "model.onnx",
         tokenizer=tokenizer,
         max_length=options["max_length"],
     )
 
 
-def _litert(models: list[Any], target: Path, tokenizer: Any, options: Any) -> float:
+def _litert(models: Models, target: Path, tokenizer: Any, options: Any) -> float:
     import kerasplm as plm
 
+    length = options["max_length"]
+    longest = getattr(_config(_only(models)), "max_position_embeddings", 128)
     return plm.export_litert(
-        models[0],
+        _only(models),
         target / "model.tflite",
         tokenizer=tokenizer,
-        max_length=options["max_length"] or min(128, _longest(models[0])),
+        max_length=min(128, longest) if length is None else length,
         quantize=options["quantize"],
     )
 
 
-def _longest(model: Any) -> int:
-    return int(getattr(_config(model), "max_position_embeddings", 128))
-
-
-_WRITERS: dict[str, Callable[[list[Any], Path, Any, Any], float]] = {
+_WRITERS: dict[str, Callable[[Models, Path, Any, Any], float]] = {
     "tf1": _tf1,
     "huggingface": _huggingface,
     "model-garden": _model_garden,

@@ -6,7 +6,6 @@ Of a TF1 checkpoint the `.index` file is enough.
 """
 
 from operator import itemgetter
-from typing import Any
 
 import typer
 
@@ -17,8 +16,7 @@ def main(source: SourceArg, family: FamilyArg = None, part: PartArg = None) -> N
     """Print family, configuration, and where each variable goes."""
     from kerasplm.inspection import inspect
 
-    choice: Any = part
-    found = inspect(source, family=family, part=choice)
+    found = inspect(source, family=family, part=part)
     names, shapes = found.match.names, found.shapes
     rows = [(theirs, ours) for ours, theirs in sorted(names.items(), key=itemgetter(1))]
     rows += [(name, "not read") for name in found.match.other]

@@ -12,16 +12,25 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from checkpoints_convert.command import FamilyArg, SourceArg, load_all, run_command
-from kerasplm.errors import CheckpointError
+from checkpoints_convert.command import (
+    FamilyArg,
+    PartArg,
+    load_all,
+    run_command,
+)
+from kerasplm.errors import CheckpointError, ConfigError
 
 Row = tuple[str, str, float]
 
 
 def main(
-    a: SourceArg,
-    b: Annotated[str, typer.Argument(help="The one to compare with.")],
+    a: Annotated[
+        str,
+        typer.Argument(help="Name, folder, prefix, file or archive.", metavar="A"),
+    ],
+    b: Annotated[str, typer.Argument(help="The one to compare with.", metavar="B")],
     family: FamilyArg = None,
+    part: PartArg = None,
     tolerance: Annotated[float, typer.Option(help="Largest allowed difference.")] = 0.0,
 ) -> None:
     """Compare weights, and outputs on random input, and print max |Δ|.
@@ -30,13 +39,9 @@ def main(
     """
     from kerasplm.reporting import print_table
 
-    first, second = load_all(a, family), load_all(b, family)
-    if len(first) != len(second):
-        raise CheckpointError(
-            f"expected the same networks, found {len(first)} in {a} and {len(second)} "
-            f"in {b}"
-        )
-    rows = compare(first, second)
+    if not tolerance >= 0:
+        raise ConfigError(f"--tolerance must be 0 or more. Received: {tolerance}")
+    rows = compare(load_all(a, family, part), load_all(b, family, part))
     worst = sorted(rows, key=lambda row: -row[2])
     print_table(f"{a} and {b}", ("kind", "name", "max |Δ|"), worst[:12])
     typer.echo(f"{len(rows)} compared, max |Δ| {worst[0][2]:.3g}")
@@ -44,12 +49,29 @@ def main(
         sys.exit(1)
 
 
-def compare(first: Sequence[Any], second: Sequence[Any]) -> list[Row]:
-    """Return kind, name and largest difference of all weights and outputs."""
-    from kerasplm.checkpoint import named_weights
+def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
+    """Return kind, name and largest difference of all weights and outputs.
+
+    Args:
+        first: Models by what they are, from `load_all`.
+        second: The others.
+
+    Raises:
+        CheckpointError: Their networks take different input.
+    """
+    from kerasplm.checkpoint import components, named_weights
 
     rows: list[Row] = []
-    for one, two in zip(first, second, strict=True):
+    for name in sorted(set(first) | set(second)):
+        if name not in first or name not in second:
+            rows.append(("model", f"{name} (only in one)", float("inf")))
+            continue
+        one, two = first[name], second[name]
+        kinds = [type(next(iter(components(m).values()))).__name__ for m in (one, two)]
+        if kinds[0] != kinds[1]:
+            raise CheckpointError(
+                f"expected two models of one kind, found {' and '.join(kinds)}"
+            )
         rows += _compare("weight", named_weights(one), named_weights(two))
         batch = random_batch([one, two])
         rows += _compare("output", outputs(one, batch), outputs(two, batch))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from checkpoints_convert import convert, inspect_checkpoint, verify
+from checkpoints_convert.command import FamilyArg, PartArg
 from kerasplm._version import VERSION
 from kerasplm.errors import CatalogueError, PLMError, describe
 
@@ -28,10 +29,6 @@ ModelArg = Annotated[
         help="Name from `kerasplm list`, or a folder, checkpoint prefix or archive.",
         metavar="MODEL",
     ),
-]
-FamilyArg = Annotated[
-    str | None,
-    typer.Option(help="Family of the model, where its files do not tell."),
 ]
 
 
@@ -191,9 +188,7 @@ def info(
 @app.command()
 def download(
     name: Annotated[str, typer.Argument(help="Name from `kerasplm list`.")],
-    part: Annotated[
-        str | None, typer.Option(help="generator of an ELECTRA.", metavar="PART")
-    ] = None,
+    part: PartArg = None,
     cache: Annotated[
         str | None,
         typer.Option(help="Folder of all models. Default: KERASPLM_CACHE."),

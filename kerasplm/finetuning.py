@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kerasplm import reporting
 from kerasplm._version import VERSION
+from kerasplm.checkpoint import their_names
 from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
@@ -21,7 +22,7 @@ from kerasplm.exporting import export
 from kerasplm.files import read_json, write_text
 from kerasplm.heads import Classifier
 from kerasplm.optimization import adamw
-from kerasplm.saving import save_checkpoint
+from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.sources import open_source
 from kerasplm.tasks import Task, task_named
 from kerasplm.tasks.batching import Encoded, batches_of, dataset_of, encode
@@ -113,6 +114,8 @@ def finetune(
             settings.learning_rate, total, warmup=int(total * settings.warmup)
         ),
     )
+    # Before hours of training: the result can be saved.
+    their_names(classifier, family_of(classifier, settings.family))
     state = TrainingState(folder / "state", steps, settings.save_steps)
     state.restore(classifier)
     fit_on(

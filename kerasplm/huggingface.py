@@ -163,9 +163,9 @@ def from_config_json(data: Mapping[str, Any], where: str) -> dict[str, Any]:
         ConfigError: The model has positions or a type that kerasplm has not.
     """
     kind = data.get("model_type") or "bert"
-    if kind in t5.MODEL_TYPES:
+    if isinstance(kind, str) and kind in t5.MODEL_TYPES:
         return dict(data)  # `kerasplm.published_seq2seq` reads its keys
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         raise ConfigError(
             f"{where}: model_type must be one of "
             f"{', '.join((*_TYPES, *t5.MODEL_TYPES))}. Received: "

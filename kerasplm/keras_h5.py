@@ -15,6 +15,8 @@ from typing import Any
 from kerasplm.errors import CheckpointError
 from kerasplm.families import FAMILIES
 
+# What h5py raises for attributes and objects of unexpected types.
+_ODD = (TypeError, AttributeError)
 _DENSE = ("kernel", "bias")
 _NORM = ("beta", "gamma")
 _QKVO = ("query", "key", "value", "output")
@@ -97,7 +99,7 @@ class Bert4KerasReader:
                     for places in layers.values()
                     for place in places
                 }
-        except (OSError, KeyError, RuntimeError, ValueError, AttributeError) as error:
+        except (OSError, LookupError, RuntimeError, ValueError, *_ODD) as error:
             if isinstance(error, CheckpointError):
                 raise
             raise CheckpointError(f"{prefix}: no HDF5 weights ({error})") from error

@@ -238,7 +238,10 @@ def complete_config(
         raise ConfigError(
             f"{', '.join(unknown)}: no such Config field. Fields: {', '.join(FIELDS)}"
         )
-    given = fields_from_json(data or {}, found.family) | dict(overrides)
+    try:
+        given = fields_from_json(data or {}, found.family) | dict(overrides)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
     sizes = sizes_from_shapes(found, shapes) | dict(told or {})
     groups = _groups(found)
     if groups:

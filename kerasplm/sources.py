@@ -29,7 +29,7 @@ _CONFIG = re.compile(
 # Keras 3, and HDF5 of Keras 2, whose users also write ".weights".
 _KERAS = (".keras", ".h5", ".hdf5", ".weights")
 Kind = Literal["tf1", "huggingface", "bert4keras", "keras"]
-_STEP = re.compile(r".*?-(\d+)")
+_STEP = re.compile(r"(.*?)-(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,17 +154,20 @@ def open_source(x: str | Path, part: str | None = None) -> Iterator[Source]:
         DownloadError: The model could not be downloaded.
         ArchiveError: The archive is broken or hostile.
     """
+    if not str(x):
+        raise CheckpointError("expected the name or the place of a model, found ''")
     path = Path(x).expanduser()
     entry = CATALOGUE.get(str(x)) if not path.exists() else None
     if entry is not None:
-        found = _in_folder(download(entry.name, entry.sources, part=part), str(x))
+        folder = download(entry.name, entry.sources, part=part)
+        found = _in_folder(folder, str(x), part)
         yield dataclasses.replace(found, entry=entry)
     elif path.is_file() and is_archive(path):
-        with tempfile.TemporaryDirectory(prefix="kerasplm-") as folder:
-            unpack(path, Path(folder))
-            yield _in_folder(Path(folder), str(x))
+        with tempfile.TemporaryDirectory(prefix="kerasplm-") as name:
+            unpack(path, Path(name))
+            yield _in_folder(Path(name), str(x), part)
     elif path.is_dir():
-        yield _in_folder(path, str(x))
+        yield _in_folder(path, str(x), part)
     elif path.is_file() and (is_tensor_file(path) or path.suffix in _KERAS):
         yield Source(path.parent, path, str(x))
     else:
@@ -185,31 +188,42 @@ def _like(name: str) -> str:
     return f" (such as {' or '.join(close)})" if close else ""
 
 
-def _in_folder(folder: Path, name: str) -> Source:
+def _in_folder(folder: Path, name: str, part: str | None) -> Source:
     """Look in the folder, then in the folders below it: archives often nest.
 
     The text file "checkpoint" is not read: it may hold a path of its author's disk.
     """
+    inner = folder / (part or "discriminator")
+    if not _weights(folder) and inner.is_dir():
+        # Of an ELECTRA at Hugging Face each network has a folder of its own.
+        return _in_folder(inner, name, part)
     indexes = _files(folder, "*.index") or _files(folder, "**/*.index")
-    if not indexes:
-        place = _nested(folder)
-        found = [place / file for file in FILES if (place / file).is_file()]
-        if not found:
-            found = [f for f in _files(place, "*") if f.suffix in _KERAS]
-            if len(found) > 1:
-                raise _several(name, [file.name for file in found])
-        return Source(place, found[0] if found else None, name)
-    steps = [_STEP.fullmatch(file.stem) for file in indexes]
-    if len(indexes) > 1 and all(steps):
-        # Checkpoints of one training: the last step.
-        number, index = max(
-            (int(s[1]), f) for s, f in zip(steps, indexes, strict=True) if s
-        )
-    elif len(indexes) > 1:
+    if indexes:
+        index = _one(indexes, folder, name)
+        return Source(index.parent, index.with_suffix(""), name)
+    places = {file.parent for file in _files(folder, "**/*") if _weights(file.parent)}
+    if len(places) > 1 and folder not in places:
+        raise _several(name, [str(p.relative_to(folder)) for p in sorted(places)])
+    place = folder if folder in places else next(iter(places), _nested(folder))
+    found = _weights(place)
+    if len(found) > 1 and not is_tensor_file(found[0]):
+        raise _several(name, [file.name for file in found])
+    return Source(place, found[0] if found else None, name)
+
+
+def _one(indexes: Sequence[Path], folder: Path, name: str) -> Path:
+    """Return the only checkpoint, or the last step of one training."""
+    steps = {file: _STEP.fullmatch(file.stem) for file in indexes}
+    stems = {(file.parent, step[1]) if step else file for file, step in steps.items()}
+    if len(stems) > 1:
         raise _several(name, [str(f.relative_to(folder))[:-6] for f in indexes])
-    else:
-        index = indexes[0]
-    return Source(index.parent, index.with_suffix(""), name)
+    return max(indexes, key=lambda file: int(step[2]) if (step := steps[file]) else 0)
+
+
+def _weights(folder: Path) -> list[Path]:
+    """Return the weights of Hugging Face, the best first; else those of Keras."""
+    found = [folder / file for file in FILES if (folder / file).is_file()]
+    return found or [f for f in _files(folder, "*") if f.suffix in _KERAS]
 
 
 def _several(name: str, found: Sequence[str]) -> CheckpointError:

@@ -68,7 +68,7 @@ def load_tokenizer(
         >>> tokenizer = load_tokenizer(x, keep_tokens=keep) # doctest: +SKIP
         >>> encoder = load(x, keep_tokens=keep)             # doctest: +SKIP
     """
-    keep = None if keep_tokens is None else list(keep_tokens)
+    keep = None if keep_tokens is None else _listed(keep_tokens)
     change = (keep, list(add_tokens))
     if Path(x).is_file() and str(x).endswith(".txt"):
         facts = family_named(family) if family else BERT
@@ -103,6 +103,12 @@ def load_tokenizer(
         rules = (lowercase, strip_accents, _own_rules(facts, given, settings))
         segments = given.get("jieba") is True
         return _tokenizer(vocab, in_graph, rules, segments, table, *change)
+
+
+def _listed(ids: Iterable[int]) -> list[int]:
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise VocabError(f"keep_tokens: expected ids, found {ids!r}")
+    return list(ids)
 
 
 def save_tokenizer(tokenizer: Any, folder: str | Path) -> None:

@@ -45,8 +45,12 @@ def check_ids(ids: Iterable[Any], rows: int, what: str) -> list[int]:
         VocabError: There is none, or one is no integer or out of range.
     """
     out: list[int] = []
+    if not isinstance(ids, Iterable):
+        raise VocabError(f"{what}: expected ids, found {ids!r}")
     for n, i in enumerate(ids):
         try:
+            if isinstance(i, bool | np.bool_):  # a mask is no list of ids
+                raise TypeError
             out.append(operator.index(i))
         except TypeError as error:
             raise VocabError(
@@ -107,9 +111,14 @@ class ResizedVocabulary:
             where = f"{reader.prefix}: keep_tokens"
             self._keep = check_ids(keep_tokens, self.rows_before, where)
         self.rows_kept = self.rows_before if self._keep is None else len(self._keep)
+        if not isinstance(compound_tokens, Iterable | None):
+            raise VocabError(
+                f"{reader.prefix}: compound_tokens: expected a list of ids for each new "
+                f"row, found {compound_tokens!r}"
+            )
         self._groups = [
             _group(item, self.rows_kept, f"{reader.prefix}: compound_tokens[{n}]")
-            for n, item in enumerate(compound_tokens or ())
+            for n, item in enumerate(() if compound_tokens is None else compound_tokens)
         ]
         self.rows_made = len(self._groups)
         self.rows = self.rows_kept + self.rows_made

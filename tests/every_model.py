@@ -10,8 +10,9 @@ import numpy as np
 
 import kerasplm as plm
 from checkpoints_convert.verify import delta
+from kerasplm.ahead import empty
 from kerasplm.catalogue import CATALOGUE
-from kerasplm.checkpoint import components, empty, named_weights, their_names
+from kerasplm.checkpoint import components, named_weights, their_names
 from kerasplm.config import BaseConfig
 from kerasplm.families import Family, family_named
 from kerasplm.layers import initialize_with

@@ -243,6 +243,13 @@ def recognise(
             f"{where}: part='generator' needs an ELECTRA checkpoint with variables "
             "generator/... or generator_predictions/...; there are none"
         )
+    if not fits and part is None:
+        generators = [f for f in FAMILIES.values() if f.part == "generator"]
+        if any(match(family, variables).exact for family in generators):
+            raise FamilyError(
+                f"{where}: holds the generator of an ELECTRA alone. Pass "
+                "part='generator'"
+            )
     if not fits:
         _demand(min(found, key=lambda m: len(m.unknown) + len(m.absent)), where)
     fewest = min(len(m.other) for m in fits)
