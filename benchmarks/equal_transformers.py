@@ -20,6 +20,7 @@ from kerasplm.reporting import print_table
 GOLDENS = Path(__file__).parent.parent / "tests" / "goldens"
 CASES = ("bert_google", "roberta_zh", "wobert", "albert_google", "albert_zh_google")
 CASES += ("albert_google_groups2_inner2", "electra_zh", "electra_base")
+CASES += ("../huggingface/roformer",)
 NAMES = {
     "prediction_logits": "mlm_logits",
     "seq_relationship_logits": "sentence_pair_logits",

@@ -113,8 +113,8 @@ class ResizedVocabulary:
         self.rows_kept = self.rows_before if self._keep is None else len(self._keep)
         if not isinstance(compound_tokens, Iterable | None):
             raise VocabError(
-                f"{reader.prefix}: compound_tokens: expected a list of ids for each new "
-                f"row, found {compound_tokens!r}"
+                f"{reader.prefix}: compound_tokens: expected a list of ids for each "
+                f"new row, found {compound_tokens!r}"
             )
         self._groups = [
             _group(item, self.rows_kept, f"{reader.prefix}: compound_tokens[{n}]")

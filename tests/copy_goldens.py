@@ -47,7 +47,9 @@ def copy(folder: Path, target: Path) -> None:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     meta = {key: value for key, value in meta.items() if key not in DROP}
     meta["compact"] = True
-    text = json.dumps(meta, ensure_ascii=False, indent=1)
+    if folder.name == "t5_pegasus":  # its changed vocabulary is in the full set only
+        del meta["compound_tokens"]
+    text = json.dumps(meta, ensure_ascii=False)
     (target / "meta.json").write_text(text + "\n", encoding="utf-8")
     for file in sorted(set(folder.iterdir()) - {folder / "meta.json"}):
         if file.suffix == ".npz":

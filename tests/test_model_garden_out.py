@@ -101,7 +101,7 @@ def test_the_erf_form_of_gelu_is_named(tmp_path):
         ("albert_zh", "family 'albert_brightmart' is not in"),
         ("simbert", "family 'simbert' is not in"),
         ("albert_zh_google_fast", "no encoder with ffn_groups=16"),
-        ("albert_google_groups2", "no encoder with num_hidden_groups=2"),
+        ("albert_google_groups2_inner2", "num_hidden_groups=2"),
     ],
 )
 def test_models_that_it_does_not_have(case, words, tmp_path):

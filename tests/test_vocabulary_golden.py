@@ -25,7 +25,7 @@ def test_golden_cases_are_found():
     assert len(KEEP) >= 2
     held = [
         case.name
-        for case in cases("bert4keras", "foreign")
+        for case in cases("bert4keras", "foreign", "seq2seq")
         if (case.folder / "io.npz").exists() and "keep_tokens" in case.io
     ]
     assert held == [case.name for case in KEEP]
