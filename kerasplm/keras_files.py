@@ -16,7 +16,7 @@ from kerasplm.heads import Classifier, PretrainedModel
 from kerasplm.load_report import LoadReport
 from kerasplm.networks import network_of
 from kerasplm.published import CLASSIFIER_KEYS, own_block
-from kerasplm.recognition import Opened
+from kerasplm.recognition import Opened, config_alone
 from kerasplm.seq2seq.model import Seq2Seq
 
 # Groups of a `.weights.h5` file that show the heads of a `PretrainedModel`.
@@ -106,19 +106,8 @@ def _config(
             f"config=PATH, found {names}"
         )
     ((file, values),) = data.items()
-    own = own_block(values)
-    name = family or own.get("family")
-    if name is None:
-        raise ConfigError(
-            f"{file}: a configuration alone does not tell its family. Pass family="
-        )
-    network = network_of(family_named(name))
-    given = network.fields_from_json(values, family_named(name)) | dict(fields)
-    given.setdefault("hidden_act", family_named(name).gelu)
-    try:
-        return network.config.from_dict(given), {**own, "family": name}
-    except ConfigError as error:
-        raise ConfigError(f"{file}: {error}") from error
+    config, name = config_alone(file, dict(values), family, dict(fields))
+    return config, {**own_block(values), "family": name}
 
 
 def load_archive(path: Path, changes: Mapping[str, Any]) -> keras.Model:

@@ -103,6 +103,29 @@ def translated(file: Path, data: dict[str, Any], kind: str = "") -> dict[str, An
     return data
 
 
+def config_alone(
+    file: Path, data: dict[str, Any], family: str | None, fields: dict[str, Any]
+) -> tuple[BaseConfig, str]:
+    """Return the configuration that a JSON gives without weights, and its family.
+
+    Raises:
+        ConfigError: Nothing tells the family, or a field is bad.
+    """
+    name = family or own_block(data).get("family")
+    if name is None:
+        raise ConfigError(
+            f"{file}: a configuration alone does not tell its family. Pass family="
+        )
+    facts = family_named(name)
+    network = network_of(facts)
+    try:
+        given = network.fields_from_json(data, facts) | fields
+        given.setdefault("hidden_act", facts.gelu)
+        return network.config.from_dict(given), name
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
 def _candidates(data: JsonFiles, found: Match) -> JsonFiles:
     """Return the JSON objects that may describe the network."""
     part = found.family.part

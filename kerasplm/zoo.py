@@ -24,6 +24,7 @@ from kerasplm.published import CLASSIFIER_KEYS, expand_hparams, own_block
 from kerasplm.recognition import (
     JsonFiles,
     Part,
+    config_alone,
     configure,
     json_files,
     opened,
@@ -256,15 +257,4 @@ def load_config(
             ((path, data),) = files.items()
     else:
         data = translated(path, expand_hparams(read_json(path)))
-    family = family or own_block(data).get("family")
-    if family is None:
-        raise ConfigError(
-            f"{path}: a configuration alone does not tell its family. Pass family="
-        )
-    facts = family_named(family)
-    given = network_of(facts).fields_from_json(data, facts) | fields
-    given.setdefault("hidden_act", facts.gelu)
-    try:
-        return network_of(facts).config.from_dict(given)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return config_alone(path, data, family, fields)[0]
