@@ -59,7 +59,7 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
     Raises:
         CheckpointError: Their networks take different input.
     """
-    from kerasplm.checkpoint import components, named_weights
+    from kerasplm.checkpoint import body_of, named_weights
 
     rows: list[Row] = []
     for name in sorted(set(first) | set(second)):
@@ -67,7 +67,7 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
             rows.append(("model", f"{name} (only in one)", float("inf")))
             continue
         one, two = first[name], second[name]
-        kinds = [type(next(iter(components(m).values()))).__name__ for m in (one, two)]
+        kinds = [type(body_of(model)).__name__ for model in (one, two)]
         if kinds[0] != kinds[1]:
             raise CheckpointError(
                 f"expected two models of one kind, found {' and '.join(kinds)}"
@@ -80,11 +80,11 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
 
 def random_batch(models: Sequence[Any]) -> dict[str, np.ndarray]:
     """Return random input that all models take: ids, and a mask with padding."""
-    from kerasplm.checkpoint import components
+    from kerasplm.checkpoint import body_of
     from kerasplm.families import family_named
     from kerasplm.networks import network_of
 
-    bodies = [next(iter(components(model).values())) for model in models]
+    bodies = [body_of(model) for model in models]
     configs = [body.config for body in bodies]
     limits = [getattr(config, "max_position_embeddings", 32) for config in configs]
     length, words = min(32, *limits), min(config.vocab_size for config in configs)

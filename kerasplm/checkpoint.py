@@ -146,6 +146,16 @@ def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
     )
 
 
+def body_of(model: keras.Model) -> Any:
+    """Return the model without its heads."""
+    return next(iter(components(model).values()))
+
+
+def heads_of(model: keras.Model) -> tuple[str, ...]:
+    """Return the names of its heads."""
+    return tuple(dict.fromkeys(part.split("/")[0] for part in components(model)))[1:]
+
+
 def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
     """Return all weights by the path that the family tables use.
 

@@ -15,7 +15,8 @@ from kerasplm.errors import ConfigError, FamilyError
 from kerasplm.families import family_named
 from kerasplm.files import temporary_folder, write_text
 from kerasplm.huggingface import tf1_name
-from kerasplm.published import CLASSIFIER_KEYS, COMMON, OWN
+from kerasplm.published import COMMON, OWN
+from kerasplm.saving import classifier_facts
 from kerasplm.tensor_files import WEIGHTS
 from kerasplm.tokenizing import save_tokenizer
 
@@ -140,8 +141,7 @@ def save_huggingface(
     """
     from safetensors.numpy import save_file
 
-    parts = checkpoint.components(model)
-    encoder = next(iter(parts.values()))
+    encoder = checkpoint.body_of(model)
     name = encoder.family or "bert"
     if name not in _CLASSES:
         raise FamilyError(
@@ -149,22 +149,19 @@ def save_huggingface(
             f"{', '.join(_CLASSES)} can"
         )
     kind, classes = _CLASSES[name]
-    heads = tuple(dict.fromkeys(part.split("/")[0] for part in parts))[1:]
+    heads = checkpoint.heads_of(model)
     if heads not in classes:
         raise FamilyError(f"transformers has no {kind} with the heads {heads}")
     config = _config(encoder.config, kind)
     config["architectures"] = [classes[heads]]
     # Of a BERT with an MLM head alone, variables do not tell; transformers passes over.
-    own: dict[str, Any] = {"family": _READ_AS.get(name, name)}
-    config[OWN] = own
+    config[OWN] = {"family": _READ_AS.get(name, name)} | classifier_facts(model)
     if hasattr(model, "labels"):
         if model.activation != "linear":
             raise ConfigError(
                 f"classifiers of transformers have no activation={model.activation!r} "
                 "on the pooled vector"
             )
-        given = model.get_config()
-        own |= {key: given[key] for key in CLASSIFIER_KEYS}
         config["id2label"] = dict(enumerate(model.labels))
         config["label2id"] = {label: n for n, label in enumerate(model.labels)}
     tensors = {}

@@ -68,9 +68,8 @@ def heads_in(
 def _keras(it: Opened) -> Inspection:
     model = keras_files.build(it, {})
     weights = checkpoint.named_weights(model)
-    body, *heads = dict.fromkeys(path.split("/")[0] for path in weights)
-    bare = checkpoint.components(model)[body]
+    bare = checkpoint.body_of(model)
     names = {path: path for path in weights}
     found = Match(family_named(bare.family or "bert"), names, (), (), (), (), ())
     shapes = {path: tuple(weight.shape) for path, weight in weights.items()}
-    return Inspection(found, shapes, bare.config, tuple(heads))
+    return Inspection(found, shapes, bare.config, checkpoint.heads_of(model))

@@ -41,7 +41,7 @@ def load(it: Opened, heads: str | None, fields: Mapping[str, Any]) -> keras.Mode
         ConfigError: The configuration is missing or does not fit.
     """
     model = build(it, fields)
-    bare = next(iter(checkpoint.components(model).values()))
+    bare = checkpoint.body_of(model)
     kinds: dict[str | None, tuple[type[keras.Model], ...]] = {
         None: (Encoder, Seq2Seq),
         "pretraining": (PretrainedModel, Seq2Seq),
@@ -56,7 +56,6 @@ def load(it: Opened, heads: str | None, fields: Mapping[str, Any]) -> keras.Mode
         )
     names = {path: path for path in checkpoint.named_weights(model)}
     kept = checkpoint.named_weights(wanted)
-    parts = dict.fromkeys(name.split("/")[0] for name in names)
     wanted.load_report = LoadReport(
         family=bare.family or "",
         prefix=str(it.source.checkpoint),
@@ -64,7 +63,7 @@ def load(it: Opened, heads: str | None, fields: Mapping[str, Any]) -> keras.Mode
         skipped=(),
         unused=tuple(name for name in names if name not in kept),
         slots=(),
-        heads=tuple(parts)[1:],
+        heads=checkpoint.heads_of(model),
         lacks=(),
     )
     return wanted
@@ -77,7 +76,7 @@ def build(it: Opened, fields: Mapping[str, Any]) -> keras.Model:
         model = load_archive(path, fields)
     else:
         model = load_weights(path, *_config(path, it.data, it.family, fields))
-    bare = next(iter(checkpoint.components(model).values()))
+    bare = checkpoint.body_of(model)
     if bare.family is None:
         bare.family = it.family
     if it.family not in (None, bare.family):
@@ -137,7 +136,7 @@ def load_archive(path: Path, changes: Mapping[str, Any]) -> keras.Model:
         return model
     own = model.get_config()
     parent = own.get("encoder", {}).get("config", own)
-    bare = next(iter(checkpoint.components(model).values()))
+    bare = checkpoint.body_of(model)
     parent["config"] = bare.config.replace(**changes).to_dict()
     changed = type(model).from_config(own)
     shapes = [(list(a.shape), list(b.shape)) for a, b in _pairs(changed, model)]

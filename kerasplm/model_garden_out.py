@@ -70,17 +70,16 @@ def save_model_garden(
     """
     import tensorflow as tf
 
-    parts = checkpoint.components(model)
     family = family_of(model, None)
     if family.name not in HELD:
         raise FamilyError(
             f"family {family.name!r} is not in tf-models-official; {', '.join(HELD)} "
             "are"
         )
-    heads = tuple(dict.fromkeys(part.split("/")[0] for part in parts))[1:]
+    heads = checkpoint.heads_of(model)
     if heads not in _HEADS:
         raise FamilyError(f"tf-models-official has no model with the heads {heads}")
-    config = parts["encoder"].config
+    config = checkpoint.body_of(model).config
     _check(config, heads)
     path = Path(folder).expanduser()
     path.mkdir(parents=True, exist_ok=True)

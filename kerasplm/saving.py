@@ -62,21 +62,22 @@ def save_checkpoint(
 
 def config_data(model: keras.Model, family: Family) -> dict[str, Any]:
     """Return the configuration JSON of a model under the keys of its original."""
-    data = network_of(family).to_json(_body(model).config, family)
-    if isinstance(model, Classifier):
-        given = model.get_config()
-        data[OWN] |= {key: given[key] for key in CLASSIFIER_KEYS}
+    data = network_of(family).to_json(checkpoint.body_of(model).config, family)
+    data[OWN] |= classifier_facts(model)
     return data
 
 
-def _body(model: keras.Model) -> keras.Model:
-    """Return the model without its heads."""
-    return next(iter(checkpoint.components(model).values()))
+def classifier_facts(model: keras.Model) -> dict[str, Any]:
+    """Return what a JSON of ours says of a classifier; {} for any other model."""
+    if not isinstance(model, Classifier):
+        return {}
+    given = model.get_config()
+    return {key: given[key] for key in CLASSIFIER_KEYS}
 
 
 def family_of(model: keras.Model, name: str | None) -> Family:
     """Return the family under whose names to write the model."""
-    body = _body(model)
+    body = checkpoint.body_of(model)
     for owner in (model, body):
         if name is None and hasattr(owner, "load_report"):
             name = owner.load_report.family or None

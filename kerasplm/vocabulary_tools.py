@@ -9,7 +9,7 @@ from typing import Any, Self
 import keras
 
 from kerasplm.characters import is_cjk, is_punctuation
-from kerasplm.checkpoint import Weights, components
+from kerasplm.checkpoint import Weights, body_of, heads_of
 from kerasplm.config import AttentionKind
 from kerasplm.errors import VocabError
 from kerasplm.families import FAMILIES, Family, Match
@@ -243,10 +243,9 @@ class WordTable:
     @classmethod
     def of_model(cls, model: keras.Model) -> Self:
         """Return the table of an `Encoder`, `PretrainedModel` or `Classifier`."""
-        parts = components(model)
-        body = next(iter(parts.values()))
+        body = body_of(model)
         family = FAMILIES[body.family] if body.family else None
-        masked = "mlm" in parts and _masks(family, body.config.attention)
+        masked = "mlm" in heads_of(model) and _masks(family, body.config.attention)
         return cls(body.config.vocab_size, masked, "the model")
 
     @classmethod
