@@ -3,6 +3,7 @@
 Each may be one file, or several that an index names. Names are those in the files.
 """
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,7 +102,6 @@ class TorchFile:
                 f"{path}: a file of PyTorch, which reads it: "
                 "pip install 'kerasplm[torch]'"
             ) from error
-        # Not mapped into memory: the older of the two formats cannot be.
         self._tensors = self._load(torch, path)
         for name, value in self._tensors.items():
             if not torch.is_tensor(value):
@@ -122,7 +122,14 @@ class TorchFile:
     def _load(torch: Any, path: Path) -> dict[str, Any]:
         try:
             # weights_only: an unpickler that knows tensors and nothing else.
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            # Mapped into memory, so that names and shapes alone cost no reading; the
+            # older of the two formats cannot be.
+            found = torch.load(
+                path,
+                map_location="cpu",
+                weights_only=True,
+                mmap=zipfile.is_zipfile(path),
+            )
         # A damaged pickle may fail in any way; nothing of it was executed.
         except Exception as error:
             raise CheckpointError(
