@@ -20,10 +20,11 @@ from kerasplm._version import VERSION as __version__
 from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import PLMError
-from kerasplm.heads import Classifier, PretrainedModel
+from kerasplm.heads import PretrainedModel
 from kerasplm.optimization import AdamW, WarmupLinear, adamw
 from kerasplm.seq2seq.config import Seq2SeqConfig
 from kerasplm.seq2seq.model import Seq2Seq
+from kerasplm.task_models import Classifier
 
 _LAZY = {
     "FAMILIES": "kerasplm.families",

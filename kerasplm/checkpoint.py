@@ -126,7 +126,7 @@ def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
     """Return the parts of a model that the family tables name.
 
     Args:
-        model: An `Encoder`, a `PretrainedModel`, a `Classifier` or a `Seq2Seq`.
+        model: An `Encoder`, a `PretrainedModel`, a task model or a `Seq2Seq`.
 
     Raises:
         CheckpointError: It is none of these.
@@ -135,14 +135,13 @@ def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
         return {"encoder": model}
     if hasattr(model, "heads"):
         return {"encoder": model.encoder, **model.heads}
-    if hasattr(model, "labels"):
-        parts = {"encoder": model.encoder, "classifier/logits": model.logits}
-        return parts if model.norm is None else parts | {"classifier/norm": model.norm}
+    if hasattr(model, "parts"):
+        return {"encoder": model.encoder, **model.parts()}
     if hasattr(model, "decoder"):
         return {"seq2seq": model}
     raise CheckpointError(
         f"{type(model).__name__}: expected an Encoder, a PretrainedModel, a "
-        "Classifier or a Seq2Seq"
+        "task model or a Seq2Seq"
     )
 
 
@@ -255,7 +254,8 @@ def _fill(weight: keras.Variable, value: Any, transpose: bool) -> None:
 def heads_in(found: Match) -> tuple[str, ...]:
     """Return the heads that a checkpoint holds, in the order of the tables."""
     heads = {path.split("/")[0] for path in found.names} - {"encoder"}
-    return tuple(h for h in ("mlm", "sentence_pair", "rtd", "classifier") if h in heads)
+    order = ("mlm", "sentence_pair", "rtd", "classifier")
+    return tuple(sorted(heads, key=lambda h: (*order, h).index(h)))
 
 
 def _shape_problem(

@@ -12,7 +12,8 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.files import temporary_folder
-from kerasplm.heads import Classifier, PretrainedModel
+from kerasplm.heads import PretrainedModel
+from kerasplm.task_models import Classifier
 from kerasplm.vocabulary_tools import check_vocab
 
 

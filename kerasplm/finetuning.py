@@ -2,14 +2,12 @@
 
 import dataclasses
 import hashlib
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerasplm import reporting
@@ -20,14 +18,14 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
 from kerasplm.files import read_json, write_text
-from kerasplm.heads import Classifier
 from kerasplm.optimization import adamw
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.sources import open_source
-from kerasplm.tasks import Task, task_named
-from kerasplm.tasks.batching import Encoded, batches_of, dataset_of, encode
-from kerasplm.tasks.reading import Examples, files_of
-from kerasplm.tasks.settings import Settings
+from kerasplm.task_models import Classifier, TaskModel
+from kerasplm.tasks import Rows, Settings, Task, task_named
+from kerasplm.tasks.batching import batches_of
+from kerasplm.tasks.features import Features, dataset_of
+from kerasplm.tasks.judging import Judge
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.vocabulary_tools import check_vocab
@@ -39,14 +37,14 @@ class Result:
     """What a fine-tuning gave.
 
     Args:
-        model: The classifier with the best weights on the development set.
-        scores: Accuracy by split, and the share of the most frequent label.
-        history: Logs of every epoch.
+        model: The model with the best weights on the development set.
+        scores: The scores of the task by split.
+        history: Logs of every evaluation.
         seconds: Time of the training, over all processes that did it.
         folder: Where everything was written.
     """
 
-    model: Classifier
+    model: TaskModel
     scores: dict[str, dict[str, float]]
     history: list[dict[str, float]]
     seconds: float
@@ -101,86 +99,72 @@ def finetune(
     encoder = _encoder(model, settings)
     _check_fit(encoder, settings, task, tokenizer)
     _remember(folder, model, task, settings, splits)
-    encoded = {
-        name: encode(split, tokenizer, settings.max_length)
+    features = {
+        name: task.features(split.rows, tokenizer, settings)
         for name, split in splits.items()
     }
-    count = len(encoded["train"])
-    steps = -(-count // settings.batch_size)
+    if features["dev"].targets is None:
+        raise DataError(f"{splits['dev'].files[0]}: expected answers, found none")
+    steps = -(-len(features["train"]) // settings.batch_size)
     total = steps * settings.epochs
-    classifier = task.model(
+    network = task.model(
         encoder,
+        settings=settings,
         optimizer=adamw(
             settings.learning_rate, total, warmup=int(total * settings.warmup)
         ),
     )
     # Before hours of training: the result can be saved.
-    their_names(classifier, family_of(classifier, settings.family))
-    state = TrainingState(folder / "state", steps, settings.save_steps)
-    state.restore(classifier)
+    their_names(network, family_of(network, settings.family))
+    judge = Judge(task, network, settings)
+    state = TrainingState(
+        folder / "state",
+        steps,
+        evaluate=lambda: judge.score(splits["dev"].rows, features["dev"]),
+        metric=task.metric or task.engine.metric,
+        save_steps=settings.save_steps,
+        evaluations=settings.evaluations,
+        patience=settings.patience,
+    )
+    state.restore(network)
     fit_on(
-        classifier,
+        network,
         state,
         settings.epochs,
-        lambda epoch, step: _training_batches(encoded["train"], settings, epoch, step),
-        validation_data=_sorted(encoded["dev"], settings.batch_size)[0],
+        lambda epoch, step: _training_batches(features["train"], settings, epoch, step),
         callbacks=list(callbacks),
         verbose=verbose,
     )
-    state.load_best(classifier)
-    result = Result(classifier, {}, state.history, state.seconds, folder)
+    state.load_best(network)
+    result = Result(network, {}, state.history, state.seconds, folder)
     for name in [name for name in splits if name != "train"]:
-        found = predict(classifier, encoded[name], settings.batch_size)
-        if splits[name].labels is not None:
-            result.scores[name] = _scores(found, splits[name])
+        rows = splits[name].rows
+        predictions, loss = judge.predict(rows, features[name])
+        if loss is not None:
+            scores = task.engine.score(task, rows, predictions)
+            result.scores[name] = scores | {"loss": loss}
         if name == "test":
-            file = folder / f"{task.name}_predict.json"
-            task.submission(file, splits[name], found.argmax(-1))
+            file = task.submission_file or f"{task.name}_predict.json"
+            task.submission(folder / file, rows, predictions)
     _write(result, task, tokenizer, settings.family)
     return result
 
 
-def predict(model: Classifier, encoded: Encoded, batch_size: int = 32) -> np.ndarray:
-    """Return the probabilities (examples, C) in the order of the file.
-
-    The examples are run in order of their lengths, so that little padding is
-    computed.
-    """
-    data, order = _sorted(encoded, batch_size, labels=False)
-    logits = model.predict(data, verbose=0)
-    out = np.empty_like(logits)
-    out[order] = logits
-    exp = np.exp(out - out.max(-1, keepdims=True))
-    return exp / exp.sum(-1, keepdims=True)
-
-
-def _sorted(
-    encoded: Encoded, batch_size: int, labels: bool = True
-) -> tuple[Any, np.ndarray]:
-    """Return batches sorted by length, any number of times, and the order of rows."""
-    plan = batches_of(encoded.lengths, batch_size, "length")
-    if not labels:
-        encoded = dataclasses.replace(encoded, labels=None)
-    data = dataset_of(encoded, itertools.repeat(plan))
-    data = data.apply(tf.data.experimental.assert_cardinality(len(plan)))
-    return data, np.concatenate(plan)
-
-
 def _training_batches(
-    encoded: Encoded, settings: Settings, epoch: int, step: int
+    features: Features, settings: Settings, epoch: int, step: int
 ) -> Any:
     """Return all batches from (epoch, step) on; the order depends on nothing else."""
 
-    def plans() -> Iterator[list[np.ndarray]]:
+    def plans() -> Iterator[Any]:
         for n in range(epoch, settings.epochs):
             seed = (settings.seed, n)
-            plan = batches_of(encoded.lengths, settings.batch_size, "shuffled", seed)
-            yield plan[step:] if n == epoch else plan
+            plan = batches_of(features.lengths, settings.batch_size, "shuffled", seed)
+            yield plan[step:] if n == epoch else plan, seed
 
-    return dataset_of(encoded, plans(), in_one_pass=True)
+    return dataset_of(features, plans(), in_one_pass=True)
 
 
-def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Examples]:
+def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Rows]:
     """Read all splits; the test split may be absent."""
     files = {name: getattr(settings, name) for name in ("train", "dev", "test")}
     folder = Path(data).expanduser()
@@ -190,9 +174,9 @@ def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Example
             "single files with train=, dev= and test="
         )
     names = ["train", "dev"]
-    if files["test"] or files_of(folder, "test"):
+    if files["test"] or task.has(folder, "test"):
         names.append("test")
-    return {name: task.examples(files[name] or data, name) for name in names}
+    return {name: task.rows(files[name] or data, name) for name in names}
 
 
 def _encoder(model: str | Path, settings: Settings) -> Encoder:
@@ -232,7 +216,7 @@ def _remember(
     model: str | Path,
     task: Task,
     settings: Settings,
-    splits: dict[str, Examples],
+    splits: dict[str, Rows],
 ) -> None:
     """Write what is being trained; refuse a folder in which something else was.
 
@@ -247,7 +231,9 @@ def _remember(
         "settings": dataclasses.asdict(settings)
         | {"train": "", "dev": "", "test": "", "save_steps": 0},
         "data": {
-            name: hashlib.sha256(split.file.read_bytes()).hexdigest()
+            name: [
+                hashlib.sha256(file.read_bytes()).hexdigest() for file in split.files
+            ]
             for name, split in splits.items()
         },
     }
@@ -277,23 +263,13 @@ def _digest(model: str | Path) -> str:
     return hashlib.sha256(b"".join(found)).hexdigest()
 
 
-def _scores(probabilities: np.ndarray, split: Examples) -> dict[str, float]:
-    labels = np.array(split.labels)
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return {
-        "accuracy": float((probabilities.argmax(-1) == labels).mean()),
-        "loss": float(-np.log(np.maximum(chosen, 1e-30)).mean()),
-        "majority": float(np.bincount(labels).max() / len(labels)),
-        "examples": len(labels),
-    }
-
-
 def _write(result: Result, task: Task, tokenizer: Any, family: str | None) -> None:
     """Write the trained model in every form, the scores and the picture."""
     folder = result.folder
     save_checkpoint(result.model, folder / "model" / "model.ckpt", family=family)
     save_tokenizer(tokenizer, folder / "model")
-    if isinstance(tokenizer, tf.Module):  # words are not segmented in graph
+    # Words are not segmented in graph.
+    if isinstance(tokenizer, tf.Module) and isinstance(result.model, Classifier):
         export(result.model, tokenizer, folder / "saved_model")
     facts = {
         "task": task.name,
@@ -310,13 +286,13 @@ def _write(result: Result, task: Task, tokenizer: Any, family: str | None) -> No
 
 def print_result(result: Result, task: str) -> None:
     """Print the scores as a table, and where everything was written."""
+    names = list(dict.fromkeys(name for s in result.scores.values() for name in s))
     rows = [
-        (split, int(s["examples"]), s["accuracy"], s["majority"], s["loss"])
+        (split, *(s.get(name, "") for name in names))
         for split, s in result.scores.items()
     ]
-    columns = ("split", "examples", "accuracy", "most frequent label", "loss")
-    reporting.print_table(f"{task}, best epoch on dev", columns, rows)
-    names = {
+    reporting.print_table(f"{task}, best weights on dev", ("split", *names), rows)
+    files = {
         "model": "trained model under its TF1 names, with vocabulary",
         "saved_model": "SavedModel that takes strings",
         "learning_curve.png": "loss and accuracy over the epochs",
@@ -324,5 +300,5 @@ def print_result(result: Result, task: str) -> None:
         f"{task}_predict.json": "predictions for the test file",
         "results.json": "the table above",
     }
-    there = [(n, what) for n, what in names.items() if (result.folder / n).exists()]
+    there = [(n, what) for n, what in files.items() if (result.folder / n).exists()]
     reporting.print_table(str(result.folder), ("file", "content"), there)

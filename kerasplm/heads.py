@@ -1,11 +1,11 @@
-"""Heads on an encoder: the pre-training objectives and the classifier."""
+"""Heads on an encoder: the pre-training objectives."""
 
 from typing import Any, Self
 
 import keras
 from keras import ops
 
-from kerasplm.config import Activation, Config
+from kerasplm.config import Config
 from kerasplm.encoder import Encoder, Inputs
 from kerasplm.errors import ConfigError
 from kerasplm.layers import ACTIVATIONS, ConfiguredLayer, Embeddings, initializer, norm
@@ -177,110 +177,3 @@ class PretrainedModel(keras.Model):
         """Build from what `get_config` returned."""
         encoder = keras.saving.deserialize_keras_object(config["encoder"])
         return cls(encoder, config["heads"], name=config["name"])
-
-
-@keras.saving.register_keras_serializable(package="kerasplm")
-class Classifier(keras.Model):
-    """An encoder with a classification or regression layer on the pooled vector.
-
-    logits = dense(dropout(activation(pooled_output))); a pre-norm encoder has no norm
-    after its last block, so the pooled vector is normalised first.
-
-    Args:
-        encoder: The encoder.
-        labels: Names of the classes in order of their ids. For a regression, the
-            name of the one value.
-        pair: Whether the inputs are pairs of texts. The exported model takes its
-            signature from it.
-        dropout: Dropout before the dense layer, in [0, 1). The originals use 0.1
-            whatever the encoder's own dropout is.
-        task: Name of the task; ELECTRA's checkpoints store the layer under it.
-        activation: On the pooled vector; "relu" in TinyBERT's code.
-
-    Raises:
-        ConfigError: Labels are missing or not unique, or the encoder's attention
-            hides the text (its second half, for pairs) from the first token.
-
-    Example:
-        >>> encoder = Encoder(Config(vocab_size=100, hidden_size=24,
-        ...     num_hidden_layers=1, num_attention_heads=2, intermediate_size=48))
-        >>> Classifier(encoder, ["0", "1"])({"token_ids": np.array([[2, 7, 3]])}).shape
-        TensorShape([1, 2])
-
-    Source: `create_model` of google-research/bert run_classifier.py; of
-    brightmart/albert_zh for the norm before it, of TinyBERT for the activation.
-    """
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        labels: list[str] | tuple[str, ...],
-        *,
-        pair: bool = False,
-        dropout: float = 0.1,
-        task: str = "classification",
-        activation: Activation = "linear",
-        name: str = "classifier",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(name=name, **kwargs)
-        if not labels or len(set(labels)) != len(labels):
-            raise ConfigError(
-                "labels must be at least one name, each once. Received: "
-                f"{list(labels)!r}"
-            )
-        attention = encoder.config.attention
-        if attention == "causal" or (attention == "unilm" and pair):
-            raise ConfigError(
-                f"with attention={attention!r} the first token, which is classified, "
-                "does not see the text. Load the encoder with "
-                "attention='bidirectional'"
-            )
-        self.encoder = encoder
-        self.labels = tuple(str(label) for label in labels)
-        self.pair = pair
-        self.task = task
-        if activation not in ACTIVATIONS:
-            raise ConfigError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}. Received: "
-                f"{activation!r}"
-            )
-        self.activation = activation
-        self.dropout = keras.layers.Dropout(dropout)
-        config = encoder.config
-        self.norm = None
-        if config.ln_type == "pre":
-            self.norm = norm(config, "norm")
-            self.norm.build((None, config.hidden_size))
-        self.logits = keras.layers.Dense(
-            len(labels), kernel_initializer=initializer(config), name="logits"
-        )
-        self.logits.build((None, config.hidden_size))
-        self.built = True
-
-    def call(self, inputs: Inputs, training: bool | None = None) -> Tensor:
-        """Map a batch as for `Encoder` to logits (B, C)."""
-        pooled = self.encoder(inputs, training=training)["pooled_output"]
-        if self.norm is not None:
-            pooled = self.norm(pooled)
-        pooled = ACTIVATIONS[self.activation](pooled)
-        return self.logits(self.dropout(pooled, training=training))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments as plain values."""
-        return {
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "labels": list(self.labels),
-            "pair": self.pair,
-            "dropout": self.dropout.rate,
-            "task": self.task,
-            "activation": self.activation,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Build from what `get_config` returned."""
-        config = dict(config)
-        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
-        return cls(encoder, config.pop("labels"), **config)

@@ -16,7 +16,8 @@ from kerasplm.families import family_named
 from kerasplm.files import temporary_folder, write_text
 from kerasplm.huggingface import tf1_name
 from kerasplm.published import COMMON, OWN
-from kerasplm.saving import classifier_facts
+from kerasplm.saving import head_facts
+from kerasplm.task_models import Classifier
 from kerasplm.tensor_files import WEIGHTS
 from kerasplm.tokenizing import save_tokenizer
 
@@ -155,8 +156,8 @@ def save_huggingface(
     config = _config(encoder.config, kind)
     config["architectures"] = [classes[heads]]
     # Of a BERT with an MLM head alone, variables do not tell; transformers passes over.
-    config[OWN] = {"family": _READ_AS.get(name, name)} | classifier_facts(model)
-    if hasattr(model, "labels"):
+    config[OWN] = {"family": _READ_AS.get(name, name)} | head_facts(model)
+    if isinstance(model, Classifier):
         if model.activation != "linear":
             raise ConfigError(
                 f"classifiers of transformers have no activation={model.activation!r} "

@@ -12,12 +12,13 @@ from kerasplm.config import BaseConfig
 from kerasplm.encoder import Encoder
 from kerasplm.errors import CheckpointError, ConfigError, FamilyError
 from kerasplm.families import family_named
-from kerasplm.heads import Classifier, PretrainedModel
+from kerasplm.heads import PretrainedModel
 from kerasplm.load_report import LoadReport
 from kerasplm.networks import network_of
-from kerasplm.published import CLASSIFIER_KEYS, own_block
+from kerasplm.published import own_block
 from kerasplm.recognition import Opened, config_alone
 from kerasplm.seq2seq.model import Seq2Seq
+from kerasplm.task_models import MODELS, TaskModel, model_from_facts
 
 # Groups of a `.weights.h5` file that show the heads of a `PretrainedModel`.
 _HEADS = {
@@ -45,7 +46,8 @@ def load(it: Opened, heads: str | None, fields: Mapping[str, Any]) -> keras.Mode
     kinds: dict[str | None, tuple[type[keras.Model], ...]] = {
         None: (Encoder, Seq2Seq),
         "pretraining": (PretrainedModel, Seq2Seq),
-        "classification": (Classifier,),
+        "task": (TaskModel,),
+        **{kind: (cls,) for kind, cls in MODELS.items()},
     }
     if heads not in kinds:
         raise ConfigError(f"heads must be one of {', '.join(map(str, kinds))}")
@@ -127,9 +129,9 @@ def load_archive(path: Path, changes: Mapping[str, Any]) -> keras.Model:
         raise CheckpointError(
             f"{path}: no model that Keras saved ({_line(error)})"
         ) from error
-    if not isinstance(model, Encoder | PretrainedModel | Classifier | Seq2Seq):
+    if not isinstance(model, Encoder | PretrainedModel | TaskModel | Seq2Seq):
         raise CheckpointError(
-            f"{path}: expected an Encoder, a PretrainedModel, a Classifier or a "
+            f"{path}: expected an Encoder, a PretrainedModel, a task model or a "
             f"Seq2Seq, found {type(model).__name__}"
         )
     if not changes:
@@ -159,11 +161,11 @@ def load_weights(path: Path, config: BaseConfig, own: Mapping[str, Any]) -> kera
     Args:
         path: What `model.save_weights` wrote.
         config: The configuration, which the file does not hold.
-        own: The family, and what our JSON says of a classifier.
+        own: The family, and what our JSON says of the head.
 
     Raises:
         CheckpointError: It is damaged or of another model.
-        ConfigError: It holds a classifier, and nothing says its labels.
+        ConfigError: It holds a task model, and nothing says which.
     """
     import h5py
 
@@ -181,13 +183,12 @@ def load_weights(path: Path, config: BaseConfig, own: Mapping[str, Any]) -> kera
         held = [_HEADS[head] for head in heads]
         model = PretrainedModel(encoder, [h for h in _HEADS.values() if h in held])
     elif "encoder" in groups:
-        if "labels" not in own:
+        if "head" not in own:
             raise ConfigError(
-                f"{path}: holds a classifier, but no configuration beside it says its "
-                "labels. Build the Classifier and call its load_weights"
+                f"{path}: holds a task model, but no configuration beside it says "
+                "which. Build the model and call its load_weights"
             )
-        options = {k: v for k, v in own.items() if k in CLASSIFIER_KEYS}
-        model = Classifier(encoder, **options)
+        model = model_from_facts(encoder, own["head"])
     try:
         model.load_weights(path)
     except _DAMAGE as error:

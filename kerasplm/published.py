@@ -46,7 +46,6 @@ _ELECTRA_SIZES = {"small": (256, 12), "base": (768, 12), "large": (1024, 24)}
 # The block under which our own exports keep what the original keys cannot say.
 OWN = "kerasplm"
 _OWN_KEYS = ("hidden_act", "attention", "pooler", "ffn_groups", "ln_type")
-CLASSIFIER_KEYS = ("labels", "pair", "task", "dropout", "activation")
 
 
 def expand_hparams(data: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +128,8 @@ def own_block(data: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: It is no object, or its family no name.
     """
     own = data.get(OWN, {})
-    if not isinstance(own, dict) or not isinstance(own.get("family", ""), str):
+    good = isinstance(own, dict) and isinstance(own.get("family", ""), str)
+    if not good or not isinstance(own.get("head", {}), dict):
         raise ConfigError(f"{OWN!r} must be an object as kerasplm writes it")
     return own
 

@@ -11,9 +11,9 @@ from kerasplm import checkpoint
 from kerasplm.errors import CheckpointError, ConfigError, FamilyError
 from kerasplm.families import FAMILIES, Family, family_named, match
 from kerasplm.files import write_text
-from kerasplm.heads import Classifier
 from kerasplm.networks import network_of
-from kerasplm.published import CLASSIFIER_KEYS, OWN
+from kerasplm.published import OWN
+from kerasplm.task_models import TaskModel
 
 
 def save_checkpoint(
@@ -27,8 +27,9 @@ def save_checkpoint(
     `tf.compat.v1.train.Saver` restores the result in the original code.
 
     Args:
-        model: `Encoder`, `PretrainedModel`, `Classifier` or `Seq2Seq`; or several that
-            belong in one checkpoint, such as ELECTRA's discriminator and generator.
+        model: `Encoder`, `PretrainedModel`, `Seq2Seq` or a task model such as
+            `Classifier`; or several that belong in one checkpoint, such as ELECTRA's
+            discriminator and generator.
         prefix: Path such as "out/bert_model.ckpt"; writes .index and .data-* under
             it, and beside it the configuration and the file "checkpoint".
         family: Name of the family; default is that from which the model was loaded,
@@ -63,16 +64,13 @@ def save_checkpoint(
 def config_data(model: keras.Model, family: Family) -> dict[str, Any]:
     """Return the configuration JSON of a model under the keys of its original."""
     data = network_of(family).to_json(checkpoint.body_of(model).config, family)
-    data[OWN] |= classifier_facts(model)
+    data[OWN] |= head_facts(model)
     return data
 
 
-def classifier_facts(model: keras.Model) -> dict[str, Any]:
-    """Return what a JSON of ours says of a classifier; {} for any other model."""
-    if not isinstance(model, Classifier):
-        return {}
-    given = model.get_config()
-    return {key: given[key] for key in CLASSIFIER_KEYS}
+def head_facts(model: keras.Model) -> dict[str, Any]:
+    """Return what a JSON of ours says of a task model; {} for any other model."""
+    return {"head": model.facts()} if isinstance(model, TaskModel) else {}
 
 
 def family_of(model: keras.Model, name: str | None) -> Family:

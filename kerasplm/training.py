@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -32,26 +32,39 @@ class TrainingState(keras.callbacks.Callback):
     Args:
         folder: Where to keep `state.npz` and `best.npz`.
         steps_per_epoch: Batches in one epoch.
+        evaluate: Returns the scores of the model as it is.
+        metric: The score that the best weights maximise.
         save_steps: Save after so many batches, and after each epoch.
-        monitor: Key of the epoch's logs that the best weights maximise.
+        evaluations: Evaluations per epoch, the last one at its end.
+        patience: Stop after so many evaluations without a better score.
     """
 
     def __init__(
         self,
         folder: Path,
         steps_per_epoch: int,
+        *,
+        evaluate: Callable[[], Mapping[str, float]] = dict,
+        metric: str = "accuracy",
         save_steps: int = 500,
-        monitor: str = "val_accuracy",
+        evaluations: int = 1,
+        patience: int | None = None,
     ) -> None:
         super().__init__()
         self.folder = folder
         self.file = folder / "state.npz"
         self.best_file = folder / "best.npz"
         self.steps_per_epoch = steps_per_epoch
+        self.evaluate = evaluate
+        self.metric = metric
         self.save_steps = save_steps
-        self.monitor = monitor
+        # Steps within the epoch after which to evaluate; its end is another one.
+        shares = (n / evaluations for n in range(1, evaluations))
+        self.pauses = {round(share * steps_per_epoch) for share in shares} - {0}
+        self.patience = patience
         self.epoch, self.step = 0, 0
         self.best: float | None = None
+        self.waited = 0  # evaluations since the best one
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0  # of training, over all processes
         self._since = 0.0
@@ -80,7 +93,8 @@ class TrainingState(keras.callbacks.Callback):
             for n, (_, variable) in enumerate(variables):
                 variable.assign(data[str(n)])
         self.epoch, self.step = meta["epoch"], meta["step"]
-        self.best, self.history = meta["best"], meta["history"]
+        self.best, self.waited = meta["best"], meta["waited"]
+        self.history = meta["history"]
         self.seconds = meta["seconds"]
         return True
 
@@ -94,6 +108,7 @@ class TrainingState(keras.callbacks.Callback):
             "epoch": self.epoch,
             "step": self.step,
             "best": self.best,
+            "waited": self.waited,
             "history": self.history,
             "seconds": self.seconds,
         }
@@ -110,27 +125,49 @@ class TrainingState(keras.callbacks.Callback):
         """Start the clock."""
         self._since = time.perf_counter()
 
+    @property
+    def impatient(self) -> bool:
+        """Whether the scores have not become better for too long."""
+        return self.patience is not None and self.waited >= self.patience
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count, and save from time to time."""
+        """Count; evaluate and save from time to time."""
         self.step += 1
-        if self.step % self.save_steps == 0 and self.step < self.steps_per_epoch:
+        if self.step == self.steps_per_epoch:  # the end of the epoch follows
+            return
+        if self.step in self.pauses:
+            epoch = self.epoch + self.step / self.steps_per_epoch
+            self._judge(round(epoch, 4), {})
+        if self.impatient or self.step % self.save_steps == 0:
             self.save()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Record the epoch, keep the best weights, save."""
-        values = {key: float(value) for key, value in (logs or {}).items()}
-        wrong = [key for key, value in values.items() if not math.isfinite(value)]
+    def _judge(self, epoch: float, logs: dict[str, float]) -> None:
+        """Evaluate, record, and keep the best weights."""
+        logs |= {f"val_{name}": x for name, x in self.evaluate().items()}
+        wrong = [key for key, value in logs.items() if not math.isfinite(value)]
         if wrong:
             raise ConfigError(
                 f"{' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not "
-                f"finite after epoch {epoch + 1}: the training diverged. Try a lower "
+                f"finite after epoch {epoch:g}: the training diverged. Try a lower "
                 "learning rate, in another output folder"
             )
-        self.history.append({"epoch": epoch + 1, **values})
-        score = values.get(self.monitor)
+        self.history.append({"epoch": epoch, **logs})
+        score = logs.get(f"val_{self.metric}")
+        self.waited += 1
         if score is not None and (self.best is None or score > self.best):
-            self.best = score
+            self.best, self.waited = score, 0
             _save(self.best_file, enumerate(self.model.weights))
+        if self.impatient:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Evaluate, record the epoch, keep the best weights, save."""
+        if self.impatient:  # in the middle of the epoch: it is saved already
+            return
+        values = {key: float(value) for key, value in (logs or {}).items()}
+        self._judge(epoch + 1, values)
+        if logs is not None:
+            logs.update(values)  # for the progress bar and other callbacks
         self.epoch, self.step = epoch + 1, 0
         self.save()
 
@@ -182,10 +219,11 @@ def fit_on(
         batches: Gives the data from (epoch, step) to the end of the last epoch.
         **fit: Other arguments of `keras.Model.fit`.
     """
-    callbacks = [*fit.pop("callbacks", ()), state]
+    # The state first: other callbacks see the scores that it adds to the logs.
+    callbacks = [state, *fit.pop("callbacks", ())]
     # The batches come in their order already; Keras would warn that it adds none.
     common = {"callbacks": callbacks, "shuffle": False, **fit}
-    if state.step and state.epoch < epochs:
+    if state.step and state.epoch < epochs and not state.impatient:
         # The rest of the epoch in which the training was stopped.
         model.fit(
             batches(state.epoch, state.step),
@@ -194,7 +232,7 @@ def fit_on(
             steps_per_epoch=state.steps_per_epoch - state.step,
             **common,
         )
-    if state.epoch < epochs:
+    if state.epoch < epochs and not state.impatient:
         model.fit(
             batches(state.epoch, 0),
             initial_epoch=state.epoch,

@@ -16,11 +16,12 @@ from kerasplm.config import BaseConfig
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Match, family_named
 from kerasplm.files import read_json
-from kerasplm.heads import HEADS, Classifier, PretrainedModel
+from kerasplm.head_facts import head_facts
+from kerasplm.heads import HEADS, PretrainedModel
 from kerasplm.layers import initialize_with
 from kerasplm.load_report import LoadReport
 from kerasplm.networks import network_of
-from kerasplm.published import CLASSIFIER_KEYS, expand_hparams, own_block
+from kerasplm.published import expand_hparams
 from kerasplm.recognition import (
     JsonFiles,
     Part,
@@ -31,9 +32,20 @@ from kerasplm.recognition import (
     translated,
 )
 from kerasplm.sources import open_source
+from kerasplm.task_models import MODELS, TaskModel, model_from_facts
 from kerasplm.vocabulary_rows import Compound, ResizedVocabulary, vocabulary_axes
 
-Heads = Literal["pretraining", "classification"]
+Heads = Literal[
+    "pretraining",
+    "task",
+    "classification",
+    "regression",
+    "span",
+    "tagging",
+    "choice",
+    "relation",
+    "embedding",
+]
 _log = logging.getLogger("kerasplm")
 
 
@@ -61,8 +73,9 @@ def load(
             tf-models-official, Hugging Face (safetensors or .bin), bert4keras (.h5)
             or Keras (.keras, .weights.h5).
         heads: None returns the bare model; "pretraining" adds every pre-training
-            head that the checkpoint holds; "classification" gives a classifier as
-            the originals' run_classifier trained it. A `Seq2Seq` is whole as it is.
+            head that the checkpoint holds; "task" gives the model that `finetune`
+            trained; "classification", "regression", "tagging" or "span" also one
+            that the original code trained. A `Seq2Seq` is whole as it is.
         part: "discriminator" (default) or "generator" of an ELECTRA checkpoint.
         family: Name of the family, where the variables fit several.
         config: Configuration JSON, if it does not lie beside the checkpoint.
@@ -76,7 +89,8 @@ def load(
             `attention="unilm"` or `hidden_dropout_prob=0.0`; wins over the JSON.
 
     Returns:
-        `Encoder`, `PretrainedModel` or `Classifier`; `Seq2Seq` of T5-PEGASUS.
+        `Encoder`, `PretrainedModel` or a task model such as `Classifier`; `Seq2Seq`
+        of T5-PEGASUS.
 
     Raises:
         CheckpointError: Files are missing or damaged, or weights do not fit.
@@ -127,12 +141,12 @@ def _build(
     data: JsonFiles,
 ) -> keras.Model:
     network = network_of(found.family)
-    if heads not in (None, "pretraining", "classification"):
+    if heads not in (None, "pretraining", "task", *MODELS):
         raise ConfigError(
-            "heads must be None, 'pretraining' or 'classification'. Received: "
-            f"{heads!r}"
+            f"heads must be None or one of pretraining, task, {', '.join(MODELS)}. "
+            f"Received: {heads!r}"
         )
-    if heads == "classification" and not network.heads:
+    if heads not in (None, "pretraining") and not network.heads:
         raise ConfigError(
             f"{name}: heads must be None or 'pretraining' for {found.family.title}. "
             f"Received: {heads!r}"
@@ -145,40 +159,12 @@ def _build(
         wanted = [head for head in HEADS if head in held]
         if wanted:
             return PretrainedModel(model, wanted)
-    elif "classifier" in held:
-        return _build_classifier(name, found, model, reader, data)
+    elif facts := head_facts(heads, found, reader, data, name):
+        return model_from_facts(model, facts)
     raise CheckpointError(
         f"{name}: holds no head for {heads}; heads in the checkpoint: "
         f"{', '.join(held) or 'none'}"
     )
-
-
-def _build_classifier(
-    name: str,
-    found: Match,
-    encoder: keras.Model,
-    reader: checkpoint.Weights,
-    data: JsonFiles,
-) -> Classifier:
-    if len(found.tasks) > 1:
-        raise CheckpointError(
-            f"{name}: expected the classifier of one task, found those of "
-            f"{', '.join(found.tasks)}"
-        )
-    bias = found.names.get("classifier/logits/bias")
-    if bias is None:
-        raise CheckpointError(f"{name}: the classifier has no bias (output_bias)")
-    count = reader.shapes[bias][0]
-    options = {"labels": [str(n) for n in range(count)], **found.family.classifier}
-    for values in data.values():
-        own, named = own_block(values), values.get("id2label")
-        if len(own.get("labels", ())) == count:
-            options |= {key: own[key] for key in CLASSIFIER_KEYS if key in own}
-        elif isinstance(named, dict) and set(named) == {str(n) for n in range(count)}:
-            options["labels"] = [str(named[str(n)]) for n in range(count)]
-    if found.tasks:
-        options["task"] = found.tasks[0]
-    return Classifier(encoder, **options)
 
 
 def load_checkpoint(
@@ -192,7 +178,7 @@ def load_checkpoint(
     """Fill an existing model from a checkpoint.
 
     Args:
-        model: `Encoder`, `PretrainedModel`, `Classifier` or `Seq2Seq`.
+        model: `Encoder`, `PretrainedModel`, `Seq2Seq` or a task model.
         x: As for `load`.
         skip: Regular expressions of weight paths to leave as they are, such as
             "pooler/.*" or "classifier/.*".
@@ -213,7 +199,7 @@ def load_checkpoint(
     """
     with opened(x, part, family) as it:
         heads = "pretraining" if hasattr(model, "heads") else None
-        heads = "classification" if hasattr(model, "labels") else heads
+        heads = model.kind if isinstance(model, TaskModel) else heads
         reader, found = it.read(heads=heads)
         return checkpoint.load_weights(model, found, reader, skip)
 

@@ -1,6 +1,7 @@
 """Data files: official formats, and every way in which they can be broken."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 import kerasplm as plm
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.tasks import task_named
-from kerasplm.tasks.batching import batches_of, encode
-from kerasplm.tasks.reading import Examples
+from kerasplm.tasks.batching import batches_of
+from kerasplm.tasks.kinds.classification import ClassPrediction
+from kerasplm.tasks.rows import TextRow
 
 TEXTS = ["今天天气不错", "明天会下雨吗", "这家店的面很好吃", "他昨天没有来"]
 
@@ -17,6 +19,21 @@ TEXTS = ["今天天气不错", "明天会下雨吗", "这家店的面很好吃",
 def put(path, text, encoding="utf-8"):
     path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
     return path
+
+
+def read(task, path, split):
+    """Return what was read, column by column."""
+    found = task.rows(path, split)
+    index = {label: n for n, label in enumerate(task.labels)}
+    columns = {
+        "texts": tuple(row.text for row in found.rows),
+        "pairs": tuple(row.pair for row in found.rows) if task.pair else None,
+        "labels": tuple(index.get(row.label) for row in found.rows),
+        "ids": tuple(row.id for row in found.rows),
+    }
+    if None in columns["labels"]:
+        columns["labels"] = None
+    return types.SimpleNamespace(file=found.files[0], **columns)
 
 
 def rows(*cells):
@@ -31,7 +48,7 @@ def test_lcqmc_without_and_with_header(tmp_path):
     task = plm.TASKS["lcqmc"]
     for header in ([], [("text_a", "text_b", "label")]):
         file = put(tmp_path / "train.txt", rows(*header, *data))
-        found = task.examples(tmp_path, "train")
+        found = read(task, tmp_path, "train")
         assert found.file == file
         assert found.texts == (TEXTS[0], TEXTS[2])
         assert found.pairs == (TEXTS[1], TEXTS[2])
@@ -42,7 +59,7 @@ def test_lcqmc_without_and_with_header(tmp_path):
 def test_chnsenticorp(tmp_path):
     text = "\ufefflabel\ttext_a\r\n1\t好\u2028看\r\n\r\n0\t 不好 \r\n"
     put(tmp_path / "dev.tsv", text)
-    found = plm.TASKS["chnsenticorp"].examples(tmp_path, "dev")
+    found = read(plm.TASKS["chnsenticorp"], tmp_path, "dev")
     assert found.texts == ("好\u2028看", " 不好 ")
     assert found.labels == (1, 0)
     assert found.pairs is None
@@ -56,14 +73,14 @@ def test_afqmc_json_and_tsv(tmp_path):
     task = plm.TASKS["afqmc"]
     a = {"sentence1": TEXTS[0], "sentence2": TEXTS[1], "label": "1"}
     put(tmp_path / "train.json", json_lines(a, a | {"label": 0}))
-    found = task.examples(tmp_path, "train")
+    found = read(task, tmp_path, "train")
     assert (found.labels, found.pairs) == ((1, 0), (TEXTS[1], TEXTS[1]))
     test = [{"id": 7, "sentence1": "一", "sentence2": "二"}]
     put(tmp_path / "test.json", json_lines(*test))
-    found = task.examples(tmp_path, "test")
+    found = read(task, tmp_path, "test")
     assert (found.labels, found.ids) == (None, (7,))
     file = put(tmp_path / "other.txt", rows(("一", "二"), ("三", "四")))
-    assert task.examples(file, "test").pairs == ("二", "四")
+    assert read(task, file, "test").pairs == ("二", "四")
 
 
 def test_tnews(tmp_path):
@@ -72,7 +89,7 @@ def test_tnews(tmp_path):
     assert not {"105", "111"} & set(task.labels)
     one = {"label": "102", "label_desc": "news_entertainment", "sentence": "电影"}
     put(tmp_path / "dev.json", json_lines(one | {"keywords": ""}, one | {"label": 116}))
-    found = task.examples(tmp_path, "valid")
+    found = read(task, tmp_path, "valid")
     assert [task.labels[n] for n in found.labels] == ["102", "116"]
 
 
@@ -101,7 +118,7 @@ GOOD = {"sentence": "电影", "label": "102"}
 def test_broken_json_lines(content, words, tmp_path):
     file = put(tmp_path / "train.json", content)
     with pytest.raises(DataError) as error:
-        plm.TASKS["tnews"].examples(tmp_path, "train")
+        read(plm.TASKS["tnews"], tmp_path, "train")
     for word in (str(file), *words):
         assert word in str(error.value)
     assert "\n" not in str(error.value)
@@ -122,7 +139,7 @@ def test_broken_json_lines(content, words, tmp_path):
 def test_broken_columns(content, words, tmp_path):
     file = put(tmp_path / "train.tsv", content)
     with pytest.raises(DataError) as error:
-        plm.TASKS["lcqmc"].examples(tmp_path, "train")
+        read(plm.TASKS["lcqmc"], tmp_path, "train")
     for word in (str(file), *words):
         assert word in str(error.value)
 
@@ -130,24 +147,24 @@ def test_broken_columns(content, words, tmp_path):
 def test_test_file_with_some_labels(tmp_path):
     put(tmp_path / "test.txt", rows(("甲", "乙", "0"), ("甲", "乙")))
     with pytest.raises(DataError, match="line 2: has no label, but 1 of 2 rows"):
-        plm.TASKS["lcqmc"].examples(tmp_path, "test")
+        read(plm.TASKS["lcqmc"], tmp_path, "test")
 
 
 def test_names_of_the_test_file(tmp_path):
     put(tmp_path / "eval.tsv", "label\ttext_a\n1\t好\n")
-    assert plm.TASKS["chnsenticorp"].examples(tmp_path, "test").labels == (1,)
+    assert read(plm.TASKS["chnsenticorp"], tmp_path, "test").labels == (1,)
 
 
 def test_missing_files(tmp_path):
     task = plm.TASKS["lcqmc"]
     with pytest.raises(DataError, match="no such file or folder"):
-        task.examples(tmp_path / "no", "train")
+        read(task, tmp_path / "no", "train")
     put(tmp_path / "dev.txt", "x")
     with pytest.raises(DataError, match=r"expected train\{.json,.*found dev.txt"):
-        task.examples(tmp_path, "train")
+        read(task, tmp_path, "train")
     put(tmp_path / "dev.tsv", "x")
     with pytest.raises(DataError, match=r"expected one file.*dev.tsv, dev.txt"):
-        task.examples(tmp_path, "dev")
+        read(task, tmp_path, "dev")
     with pytest.raises(ConfigError, match="no task 'lcq'; there are lcqmc"):
         task_named("lcq")
 
@@ -181,26 +198,30 @@ class Characters:
 
 def examples(count, pairs=False, labels=True):
     rng = np.random.default_rng(1)
-    texts = tuple("字" * int(n) for n in rng.integers(1, 40, count))
-    return Examples(
-        file=None,
-        texts=texts,
-        pairs=texts[::-1] if pairs else None,
-        labels=tuple(int(n) for n in rng.integers(0, 2, count)) if labels else None,
-        ids=tuple(range(count)),
-    )
+    texts = ["字" * int(n) for n in rng.integers(1, 40, count)]
+    return [
+        TextRow(
+            n,
+            text,
+            texts[-1 - n] if pairs else None,
+            str(rng.integers(2)) if labels else None,
+        )
+        for n, text in enumerate(texts)
+    ]
 
 
 @pytest.mark.parametrize("pairs", [False, True])
 def test_encoding_keeps_every_token(pairs):
     data = examples(1030, pairs)
-    encoded = encode(data, Characters(), 30)
-    assert len(encoded) == 1030
-    whole = Characters()(data.texts, data.pairs, 30)
+    task = plm.TASKS["lcqmc" if pairs else "chnsenticorp"]
+    features = task.features(data, Characters(), task.settings(max_length=30))
+    assert len(features) == 1030
+    seconds = [row.pair for row in data] if pairs else None
+    whole = Characters()([row.text for row in data], seconds, 30)
     for n in (0, 1023, 1024, 1029):
-        inputs, labels = encoded.batch(np.array([n]))
+        inputs, labels = features.batch(np.array([n]))
         real = whole["padding_mask"][n]
-        assert labels == [data.labels[n]]
+        assert labels == [int(data[n].label)]
         assert inputs["padding_mask"].all()
         for key in ("token_ids", "segment_ids"):
             np.testing.assert_array_equal(inputs[key][0], whole[key][n][real])
@@ -275,7 +296,8 @@ def test_training_order_changes_every_epoch(tmp_path):
 def test_submission(tmp_path):
     task = plm.TASKS["tnews"]
     file = tmp_path / "tnews_predict.json"
-    task.submission(file, examples(3, labels=False), [0, 14, 5])
+    found = [ClassPrediction(task.labels[n], None) for n in (0, 14, 5)]
+    task.submission(file, examples(3, labels=False), found)
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert lines == [
         {"id": 0, "label": "100"},
@@ -313,7 +335,7 @@ def test_model_needs_an_encoder(tiny_encoder):
 def test_what_no_file_can_hold(tmp_path, row):
     put(tmp_path / "test.json", row + "\n")
     with pytest.raises(DataError, match=r"test.json: line 1: "):
-        plm.TASKS["tnews"].examples(tmp_path, "test")
+        read(plm.TASKS["tnews"], tmp_path, "test")
 
 
 @pytest.mark.parametrize("bad", [{"seed": -1}, {"learning_rate": float("inf")}])

@@ -34,7 +34,11 @@ _PLACEHOLDERS = {
     "w": "kernel|bias",
     "n": "gamma|beta",
     "task": "[^/]+",  # ELECTRA's name of a fine-tuning task
+    "rest": ".+",
 }
+
+# Heads that no original code has, such as a CRF: our own names, in every family.
+_OWN_HEADS = (("task/{rest}", "kerasplm/{rest}"),)
 
 # Variables that training leaves in a checkpoint and no model needs.
 SLOTS = re.compile(
@@ -109,7 +113,7 @@ class Family:
 
     def ours(self, theirs: str) -> tuple[str, dict[str, str]] | None:
         """Return our path of a checkpoint name and its placeholders, or None."""
-        for rule in _rules(tuple(self.weights.items())):
+        for rule in _rules((*self.weights.items(), *_OWN_HEADS)):
             found = rule.theirs.fullmatch(theirs)
             if found:
                 fields = found.groupdict()
@@ -122,7 +126,7 @@ class Family:
         Raises:
             KeyError: The family's table has no such weight.
         """
-        for rule in _rules(tuple(self.weights.items())):
+        for rule in _rules((*self.weights.items(), *_OWN_HEADS)):
             found = rule.ours.fullmatch(ours)
             if found:
                 fields = {"task": task, **_numbers(found.groupdict())}

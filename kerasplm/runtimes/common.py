@@ -16,7 +16,7 @@ from kerasplm.config import Config
 from kerasplm.errors import ConfigError, ExportError, PLMError
 from kerasplm.exporting import check_length, encoder_of
 from kerasplm.files import temporary_folder
-from kerasplm.heads import Classifier
+from kerasplm.task_models import Classifier
 from kerasplm.tokenizing import save_tokenizer
 from kerasplm.vocabulary_tools import check_vocab
 

@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
+from typing import Any
 
 from kerasplm.errors import ConfigError
+from kerasplm.tasks.kinds.base import Options
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -12,19 +14,24 @@ class Settings:
 
     Args:
         epochs: Passes over the training set.
-        batch_size: Examples per step.
+        batch_size: Features per step.
         learning_rate: Peak of the schedule.
         warmup: Share of the steps in which the rate rises, in [0, 1].
         max_length: Tokens per input, special tokens included.
         dropout: Dropout inside the encoder; None leaves what its configuration says.
-        seed: Of the classification layer, the order of the data and dropout.
+        head_dropout: Dropout before the head, in [0, 1).
+        evaluations: Evaluations on the development set per epoch.
+        patience: Stop after so many evaluations without a better score; None never
+            stops early.
+        seed: Of the head, the order of the data and dropout.
         save_steps: Save the state of the training after so many steps.
         from_scratch: Take only configuration and vocabulary from the model's folder
             and begin with random weights.
         family: Name of the family, where the files do not tell.
-        train: Training file, if it is not `train.*` in the data folder.
+        train: Training file, if it is not under its usual name in the data folder.
         dev: Development file, likewise.
         test: Test file, likewise.
+        options: What only this kind of task has, such as windows and thresholds.
 
     Raises:
         ConfigError: A number is out of range.
@@ -40,6 +47,9 @@ class Settings:
     warmup: float = 0.1
     max_length: int = 128
     dropout: float | None = None
+    head_dropout: float = 0.1
+    evaluations: int = 1
+    patience: int | None = None
     seed: int = 0
     save_steps: int = 500
     from_scratch: bool = False
@@ -47,14 +57,15 @@ class Settings:
     train: str | None = None
     dev: str | None = None
     test: str | None = None
+    options: Any = dataclasses.field(default_factory=Options)
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        for name in ("epochs", "batch_size", "learning_rate", "save_steps"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(
-                    f"{name} must be positive. Received: {getattr(self, name)}"
-                )
+        positive = ("epochs", "batch_size", "learning_rate", "save_steps")
+        for name in (*positive, "evaluations", "patience"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name} must be positive. Received: {value}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be in [0, 2**32). Received: {self.seed}")
         if self.max_length < 3:
@@ -63,3 +74,7 @@ class Settings:
             )
         if not 0 <= self.warmup <= 1:
             raise ConfigError(f"warmup must be in [0, 1]. Received: {self.warmup}")
+        for name in ("dropout", "head_dropout"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise ConfigError(f"{name} must be in [0, 1). Received: {value}")

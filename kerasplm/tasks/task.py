@@ -1,9 +1,8 @@
-"""What a task is: labels, file formats and recipe; data and model come from them."""
+"""What a task is: kind, labels, file format, recipe; data and model come from them."""
 
 import dataclasses
 import itertools
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,88 +11,134 @@ import tensorflow as tf
 
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
-from kerasplm.files import write_text
-from kerasplm.heads import Classifier
 from kerasplm.optimization import AdamW
-from kerasplm.tasks.batching import Order, batches_of, dataset_of, encode
-from kerasplm.tasks.reading import Examples, find_file, read_examples
+from kerasplm.task_models import Classifier, TaskModel
+from kerasplm.tasks.batching import Order, batches_of
+from kerasplm.tasks.features import Features, dataset_of
+from kerasplm.tasks.kinds import KINDS, Kind
 from kerasplm.tasks.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """The rows of one split.
+
+    Args:
+        files: Where they were read.
+        rows: One object per row, of the class of the task's kind.
+        dropped: How many rows the format itself leaves out, by reason.
+    """
+
+    files: tuple[Path, ...]
+    rows: tuple[Any, ...]
+    dropped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
-    """Declare a classification task of single texts or of pairs.
+    """Declare a task.
 
     Args:
         name: Name of the task.
         title: What it asks, in a few words.
         source: Where its format and recipe are documented.
+        kind: Key in `KINDS`: "classification", ...
         labels: Labels as the files spell them, in the order of their ids.
-        columns: Order of "text", "pair" and "label" in tab-separated files.
-        keys: JSON keys of text, pair (if any) and label.
+        format: How its files are named and read.
+        pair: Whether an input has two texts.
         aliases: Other spellings of labels.
-        max_length: Tokens per input, special tokens included.
-        batch_size: Examples per step.
-        learning_rate: Peak rate.
-        epochs: Passes over the training set.
+        metric: Score that the best weights maximise; default the kind's.
+        options: Choices of the kind that differ from its defaults.
+        recipe: Fields of `Settings` that differ from their defaults.
+        submission_file: Name of the file for the leaderboard; default
+            "NAME_predict.json".
+        submission_fields: Fixed entries of each of its lines.
+
+    Raises:
+        ConfigError: There is no such kind, or no such option.
 
     Example:
-        >>> task = Task(name="mine", title="spam or not", source="", labels=("no",
-        ...     "yes"), columns=("label", "text"), keys=("text", "label"))
-        >>> task.pair
-        False
+        >>> TASKS["lcqmc"].pair
+        True
     """
 
     name: str
     title: str
     source: str
-    labels: tuple[str, ...]
-    columns: tuple[str, ...]
-    keys: tuple[str, ...]
+    kind: str = "classification"
+    labels: tuple[str, ...] = ()
+    format: Any
+    pair: bool = False
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    max_length: int = 128
-    batch_size: int = 32
-    learning_rate: float = 2e-5
-    epochs: int = 3
+    metric: str = ""
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    submission_file: str = ""
+    submission_fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the kind and its options."""
+        if self.kind not in KINDS:
+            raise ConfigError(
+                f"task {self.name!r}: no kind {self.kind!r}; there are "
+                f"{', '.join(KINDS)}"
+            )
+        self.engine.with_options(self.options)
 
     @property
-    def pair(self) -> bool:
-        """Whether an input has two texts."""
-        return "pair" in self.columns
+    def engine(self) -> Kind:
+        """The kind of the task: what is done with its rows and outputs."""
+        return KINDS[self.kind]
 
     def settings(self, **changes: Any) -> Settings:
         """Return the task's recipe with the named choices changed.
 
         Args:
-            **changes: Fields of `Settings`; None leaves the recipe.
-        """
-        recipe = {
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-            "max_length": self.max_length,
-        }
-        given = {key: value for key, value in changes.items() if value is not None}
-        return Settings(**(recipe | given))
+            **changes: Fields of `Settings` or options of the kind; None leaves the
+                recipe.
 
-    def examples(self, path: str | Path, split: str) -> Examples:
+        Raises:
+            ConfigError: There is no such choice, or it is out of range.
+        """
+        given = {key: value for key, value in changes.items() if value is not None}
+        fields = {field.name for field in dataclasses.fields(Settings)} - {"options"}
+        own = {key: value for key, value in given.items() if key not in fields}
+        common = {key: value for key, value in given.items() if key in fields}
+        options = self.engine.with_options({**self.options, **own})
+        return Settings(**{**self.recipe, **common}, options=options)
+
+    def rows(self, path: str | Path, split: str) -> Rows:
         """Read one split.
 
         Args:
-            path: Folder with `split.json`, `.jsonl`, `.tsv` or `.txt`; or the file.
+            path: Folder with the files of the task; or the file.
             split: "train", "dev" or "test"; only "test" may lack labels.
 
         Raises:
-            DataError: The file is missing or broken; the message names the line.
+            DataError: A file is missing or broken; the message names the line.
         """
-        return read_examples(
-            find_file(path, split),
-            labels=self.labels,
-            columns=self.columns,
-            keys=self.keys,
-            aliases=self.aliases,
-            unlabelled=split == "test",
+        files = self.format.find(Path(path).expanduser(), split)
+        rows, dropped = self.format.read(
+            files, self.labels, labelled=split != "test", aliases=self.aliases
         )
+        return Rows(tuple(files), tuple(rows), dropped)
+
+    def has(self, folder: Path, split: str) -> bool:
+        """Whether the folder holds the files of a split."""
+        return self.format.has(folder, split)
+
+    def features(
+        self,
+        rows: Sequence[Any],
+        tokenizer: Any,
+        settings: Settings | None = None,
+    ) -> Features:
+        """Tokenize rows for the model of this task."""
+        return self.engine.features(self, rows, tokenizer, settings or self.settings())
 
     def dataset(
         self,
@@ -111,8 +156,8 @@ class Task:
         Batches are padded to their longest row only.
 
         Args:
-            path: As for `examples`.
-            split: As for `examples`.
+            path: As for `rows`.
+            split: As for `rows`.
             tokenizer: From `load_tokenizer`.
             batch_size: Default is the task's.
             max_length: Default is the task's.
@@ -122,65 +167,64 @@ class Task:
             seed: Of the random order.
 
         Returns:
-            Batches of (inputs, labels), or of inputs if the file has no labels;
+            Batches of (inputs, targets), or of inputs if the file has no answers;
             inputs are `token_ids`, `segment_ids`, `padding_mask`, all (B, T).
         """
-        encoded = encode(
-            self.examples(path, split), tokenizer, max_length or self.max_length
-        )
+        settings = self.settings(batch_size=batch_size, max_length=max_length)
+        features = self.features(self.rows(path, split).rows, tokenizer, settings)
         order = order or ("shuffled" if split == "train" else "file")
-        size = batch_size or self.batch_size
+        lengths, size = features.lengths, settings.batch_size
 
-        def plan(epoch: int) -> list[Any]:
-            return batches_of(encoded.lengths, size, order, (seed, epoch))
+        def plans() -> Iterator[Any]:
+            for epoch in itertools.count():
+                seeds = (seed, epoch)
+                yield batches_of(lengths, size, order, seeds), seeds
 
-        data = dataset_of(encoded, map(plan, itertools.count()))
-        return data.apply(tf.data.experimental.assert_cardinality(len(plan(0))))
+        data = dataset_of(features, plans())
+        count = -(-len(features) // size)
+        return data.apply(tf.data.experimental.assert_cardinality(count))
 
     def model(
         self,
         encoder: Encoder,
         *,
-        dropout: float = 0.1,
         optimizer: keras.optimizers.Optimizer | None = None,
-    ) -> Classifier:
-        """Return a compiled classifier on the encoder, ready for `fit`.
+        settings: Settings | None = None,
+        **changes: Any,
+    ) -> TaskModel:
+        """Return a compiled model on the encoder, ready for `fit`.
 
         Args:
             encoder: From `load`.
-            dropout: Dropout before the classification layer.
             optimizer: Default is `AdamW` at the task's learning rate, constant; for
                 the originals' warm-up and decay pass `adamw(rate, steps)`.
+            settings: Default is the task's recipe.
+            **changes: Choices that differ from it, such as `head_dropout=0.0`.
         """
         if not isinstance(encoder, Encoder):
             raise ConfigError(
                 "expected an Encoder (from load(x)). Received: "
                 f"{type(encoder).__name__}"
             )
-        model = Classifier(
-            encoder, self.labels, pair=self.pair, dropout=dropout, task=self.name
-        )
+        settings = settings or self.settings(**changes)
+        model = self.engine.model(self, encoder, settings)
+        classes = isinstance(model, Classifier) and len(model.labels) > 1
         model.compile(
-            optimizer=optimizer or AdamW(self.learning_rate),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            optimizer=optimizer or AdamW(settings.learning_rate),
+            metrics=["accuracy"] if classes else None,
             # The length of batches varies: XLA would compile again for each.
             jit_compile=False,
         )
         return model
 
     def submission(
-        self, path: str | Path, examples: Examples, classes: Sequence[int]
+        self, path: str | Path, rows: Sequence[Any], predictions: Sequence[Any]
     ) -> None:
-        """Write predictions in CLUE's format, one JSON object per line.
+        """Write predictions in the format that the leaderboard takes.
 
         Args:
             path: The file, such as "tnews_predict.json".
-            examples: What was predicted; gives the identifiers.
-            classes: Class id of each example.
+            rows: What was predicted; gives the identifiers.
+            predictions: From `predict`, one per row.
         """
-        rows = (
-            json.dumps({"id": i, "label": self.labels[c]}, ensure_ascii=False)
-            for i, c in zip(examples.ids, classes, strict=True)
-        )
-        write_text(Path(path), "".join(f"{row}\n" for row in rows))
+        self.engine.submission(self, Path(path), rows, predictions)

@@ -1,0 +1,83 @@
+"""Which task model stands on a checkpoint: its kind and constructor arguments."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasplm.checkpoint import Weights
+from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.families import Match
+from kerasplm.published import own_block
+
+JsonFiles = Mapping[Path, Mapping[str, Any]]
+# Kinds whose head is one dense layer, of which the bias tells the number of labels.
+_DENSE = ("classification", "regression", "tagging")
+
+
+def head_facts(
+    kind: str, found: Match, reader: Weights, data: JsonFiles, where: str
+) -> dict[str, Any] | None:
+    """Return what `model_from_facts` takes.
+
+    A configuration of ours says it. Of a checkpoint that the original code trained,
+    the weights tell it.
+
+    Args:
+        kind: Key in `MODELS`, or "task" for whatever the configuration says.
+        found: The family and its view of the variables.
+        reader: The checkpoint.
+        data: The configurations beside it.
+        where: The checkpoint, for messages.
+
+    Returns:
+        Kind and arguments; None if the checkpoint holds no such head.
+
+    Raises:
+        CheckpointError: It holds the heads of several tasks, or half a head.
+        ConfigError: The configuration is of another kind.
+    """
+    own = [own_block(values).get("head", {}) for values in data.values()]
+    own = [facts for facts in own if "kind" in facts]
+    if kind == "task":
+        kinds = {facts["kind"] for facts in own}
+        if len(kinds) != 1:
+            raise ConfigError(
+                f"{where}: no configuration of ours beside it says which task model "
+                "it holds. Pass heads='classification' or another kind"
+            )
+        kind = kinds.pop()
+    own = [facts for facts in own if facts["kind"] == kind]
+    if own:
+        return own[0] | ({"task": found.tasks[0]} if len(found.tasks) == 1 else {})
+    return _dense(kind, found, reader, data, where) if kind in _DENSE else None
+
+
+def _dense(
+    kind: str,
+    found: Match,
+    reader: Weights,
+    data: JsonFiles,
+    where: str,
+) -> dict[str, Any] | None:
+    """Read from the weights how many labels a dense head has."""
+    if not any(path.startswith("classifier/") for path in found.names):
+        return None
+    if len(found.tasks) > 1:
+        raise CheckpointError(
+            f"{where}: expected the classifier of one task, found those of "
+            f"{', '.join(found.tasks)}"
+        )
+    bias = found.names.get("classifier/logits/bias")
+    if bias is None:
+        raise CheckpointError(f"{where}: the classifier has no bias (output_bias)")
+    count = reader.shapes[bias][0]
+    facts: dict[str, Any] = {"kind": kind, "labels": [str(n) for n in range(count)]}
+    if kind != "tagging":
+        facts |= found.family.classifier
+    for values in data.values():
+        named = values.get("id2label")
+        if isinstance(named, dict) and set(named) == {str(n) for n in range(count)}:
+            facts["labels"] = [str(named[str(n)]) for n in range(count)]
+    if found.tasks:
+        facts["task"] = found.tasks[0]
+    return facts

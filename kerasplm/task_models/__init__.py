@@ -1,0 +1,40 @@
+"""Models of the fine-tuning tasks, by their kind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kerasplm.encoder import Encoder
+from kerasplm.errors import ConfigError
+from kerasplm.task_models.base import TaskModel
+from kerasplm.task_models.classification import Classifier
+
+__all__ = ["MODELS", "Classifier", "TaskModel", "model_from_facts"]
+
+MODELS: dict[str, type[TaskModel]] = {
+    "classification": Classifier,
+    "regression": Classifier,
+}
+
+
+def model_from_facts(encoder: Encoder, facts: Mapping[str, Any]) -> TaskModel:
+    """Build the task model that `TaskModel.facts` describes.
+
+    Args:
+        encoder: The encoder.
+        facts: Kind and constructor arguments, from a configuration JSON of ours.
+
+    Raises:
+        ConfigError: The kind is unknown, or the arguments do not fit it.
+    """
+    options = dict(facts)
+    kind = options.pop("kind", "classification")
+    if kind not in MODELS:
+        raise ConfigError(
+            f"no kind of task model {kind!r}; there are {', '.join(MODELS)}"
+        )
+    try:
+        return MODELS[kind](encoder, options.pop("labels"), **options)
+    except (TypeError, KeyError) as error:
+        raise ConfigError(
+            f"a model of kind {kind!r} cannot be built: {error}"
+        ) from error

@@ -1,0 +1,194 @@
+"""What a kind of task is: how its rows become features, and outputs become answers."""
+
+import abc
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from kerasplm.encoder import Encoder
+from kerasplm.errors import ConfigError
+from kerasplm.python_tokenizer import PythonTokenizer
+from kerasplm.task_models import TaskModel
+from kerasplm.tasks.features import Features
+from kerasplm.tasks.rows import Row
+
+if TYPE_CHECKING:
+    from kerasplm.tasks.settings import Settings
+    from kerasplm.tasks.task import Task
+
+Scores = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of the choices that only one kind of task has."""
+
+
+class Kind(abc.ABC):
+    """One kind of tasks. It holds no state: the task and the settings say the rest.
+
+    Training and evaluation are the same for all: rows become features, batches of
+    features run through the model, `found` reads the outputs of a batch, and
+    `predictions` puts together what was found in the features of one row.
+    """
+
+    name: ClassVar[str]
+    row: ClassVar[type[Row]]
+    """Class of its rows."""
+    metric: ClassVar[str]
+    """Score that the best weights maximise; a task may name another one."""
+    options: ClassVar[type[Options]] = Options
+    """Its own choices, with their defaults."""
+
+    @abc.abstractmethod
+    def features(
+        self, task: "Task", rows: Sequence[Any], tokenizer: Any, settings: "Settings"
+    ) -> Features:
+        """Tokenize rows; with targets if every row has its answer.
+
+        Args:
+            task: The declaration.
+            rows: Of class `row`.
+            tokenizer: From `load_tokenizer`.
+            settings: Lengths and the kind's options.
+        """
+
+    @abc.abstractmethod
+    def model(self, task: "Task", encoder: Encoder, settings: "Settings") -> TaskModel:
+        """Return the model, not compiled."""
+
+    @abc.abstractmethod
+    def found(
+        self,
+        task: "Task",
+        features: Features,
+        chosen: np.ndarray,
+        outputs: Any,
+        settings: "Settings",
+    ) -> list[Any]:
+        """Return what the model found in each feature of a batch.
+
+        Args:
+            task: The declaration.
+            features: All features.
+            chosen: Numbers of the features in the batch.
+            outputs: What the model returned, as numpy arrays in float32.
+            settings: Thresholds and beams.
+        """
+
+    @abc.abstractmethod
+    def predictions(
+        self,
+        task: "Task",
+        rows: Sequence[Any],
+        features: Features,
+        found: Sequence[Any],
+        settings: "Settings",
+    ) -> list[Any]:
+        """Return one prediction per row from what was found in all features."""
+
+    @abc.abstractmethod
+    def score(
+        self, task: "Task", rows: Sequence[Any], predictions: Sequence[Any]
+    ) -> Scores:
+        """Compare with the answers as the official script does.
+
+        Returns:
+            Scores as shares in [0, 1] (correlations in [-1, 1]); `examples` is the
+            number of rows.
+        """
+
+    @abc.abstractmethod
+    def wrong(
+        self, task: "Task", rows: Sequence[Any], predictions: Sequence[Any]
+    ) -> np.ndarray:
+        """Return how wrong each prediction is (rows,): 0 right, more is worse."""
+
+    @abc.abstractmethod
+    def show(self, task: "Task", row: Any, prediction: Any) -> dict[str, Any]:
+        """Return a prediction as plain values for JSON, with the id of the row."""
+
+    @abc.abstractmethod
+    def submission(
+        self,
+        task: "Task",
+        path: Path,
+        rows: Sequence[Any],
+        predictions: Sequence[Any],
+    ) -> None:
+        """Write the file that the leaderboard takes."""
+
+    def with_options(self, changes: Mapping[str, Any]) -> Options:
+        """Return the kind's options with some changed.
+
+        Raises:
+            ConfigError: There is no such option.
+        """
+        known = [field.name for field in dataclasses.fields(self.options)]
+        unknown = [name for name in changes if name not in known]
+        if unknown:
+            raise ConfigError(
+                f"{', '.join(unknown)}: no such option for a task of kind "
+                f"{self.name!r}; there are {', '.join(known) or 'none'}"
+            )
+        return self.options(**changes)
+
+
+def with_offsets(tokenizer: Any) -> PythonTokenizer:
+    """Return the tokenizer that tells where in the text each token comes from."""
+    if isinstance(tokenizer, PythonTokenizer):
+        return tokenizer
+    return PythonTokenizer(tokenizer.vocab, **tokenizer.get_config())
+
+
+def windows(length: int, size: int, stride: int) -> list[tuple[int, int]]:
+    """Cut a length into overlapping windows, as run_squad.py of BERT does.
+
+    Args:
+        length: Number of tokens.
+        size: Most tokens of a window.
+        stride: Tokens from the begin of one window to that of the next.
+
+    Returns:
+        Begin and end of each window; one empty window for no tokens.
+
+    Example:
+        >>> windows(10, 6, 3)
+        [(0, 6), (3, 9), (6, 10)]
+
+    Source: `convert_examples_to_features` of google-research/bert run_squad.py.
+    """
+    found = []
+    start = 0
+    while True:
+        end = min(start + size, length)
+        found.append((start, end))
+        if end >= length:
+            return found
+        start += min(size, stride)
+
+
+def best_window(spans: Sequence[tuple[int, int]], length: int) -> np.ndarray:
+    """Return for each token the window in which it has the most context.
+
+    The context is the smaller of the numbers of tokens on both sides, plus a
+    hundredth of the window's length; of equal ones the first window wins.
+
+    Args:
+        spans: From `windows`.
+        length: Number of tokens.
+
+    Source: `_check_is_max_context` of google-research/bert run_squad.py.
+    """
+    score = np.full(length, -1.0)
+    best = np.zeros(length, "int64")
+    for n, (start, end) in enumerate(spans):
+        at = np.arange(start, end)
+        context = np.minimum(at - start, end - 1 - at) + 0.01 * (end - start)
+        better = context > score[start:end]
+        score[start:end][better] = context[better]
+        best[start:end][better] = n
+    return best
