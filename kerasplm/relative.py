@@ -87,13 +87,18 @@ def by_distance(x: Tensor) -> Tensor:
 def rotations(
     config: Config, position_ids: Tensor, dtype: str
 ) -> tuple[Tensor, Tensor]:
+    """Return the `turns` of the key size of a configuration."""
+    return turns(config.key_size, position_ids, dtype)
+
+
+def turns(size: int, position_ids: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
     """Return the cosines and sines that rotate queries and keys.
 
     The features 2k and 2k + 1 are one point of a plane, turned by the angle
     position / 10000^(2k / K).
 
     Args:
-        config: Gives the key size K, which is even.
+        size: The key size K, which is even.
         position_ids: (1 or B, T) integers.
         dtype: Of the result.
 
@@ -102,14 +107,13 @@ def rotations(
 
     Source: arXiv:2104.09864; `apply_rotary_position_embeddings` of bojone/bert4keras.
     """
-    size = config.key_size
     rates = np.repeat(10000.0 ** (-np.arange(0, size, 2) / size), 2).astype("float32")
     angles = ops.cast(position_ids, "float32")[:, None, :, None] * rates
     return ops.cast(ops.cos(angles), dtype), ops.cast(ops.sin(angles), dtype)
 
 
 def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate (B, N, T, K) by what `rotations` returned."""
+    """Rotate (B, N, T, K) by what `turns` returned."""
     shape = ops.shape(x)
     pairs = ops.reshape(x, (*shape[:3], x.shape[-1] // 2, 2))
     turned = ops.stack([-pairs[..., 1], pairs[..., 0]], axis=-1)

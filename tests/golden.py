@@ -24,11 +24,18 @@ HIDDEN, LOGITS, LOSS = 2e-5, 1e-4, 1e-5
 
 # Reference data of parts that this package does not have yet.
 LATER = {
-    "crf": "linear-chain CRF",
-    "global_pointer": "GlobalPointer",
     "optimizers": "bert4keras' optimizer extensions",
     "pretraining_data": "creation of pre-training data",
     "distillation": "TinyBERT distillation",
+}
+# Fine-tuned heads that give something for each token.
+HEADS = {
+    "squad": "finetune_span",
+    "squad_span": "finetune_span",
+    "squad_v2": "finetune_span",
+    "electra_qa": "finetune_span",
+    "ner": "finetune_tagging",
+    "electra_tagging": "finetune_tagging",
 }
 
 
@@ -53,7 +60,7 @@ class Case:
         if kind in ("causal_lm", "helpers", "tokenizers"):
             return kind
         if kind.startswith("finetune/"):
-            return "finetune"
+            return HEADS.get(kind.removeprefix("finetune/"), "finetune")
         if kind == "optimizers":
             return "optimizers_tf1"
         if name in ("crf", "global_pointer", "optimizers"):

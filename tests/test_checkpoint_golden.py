@@ -10,7 +10,8 @@ from kerasplm.families.base import SLOTS
 from tests import golden
 from tests.golden import Case, Comparison, cases
 
-KINDS = ("pretrain", "pretrain_electra", "causal_lm", "bert4keras", "finetune")
+FINETUNED = ("finetune", "finetune_span", "finetune_tagging")
+KINDS = ("pretrain", "pretrain_electra", "causal_lm", "bert4keras", *FINETUNED)
 
 
 def variables(folder):
@@ -21,7 +22,7 @@ def variables(folder):
 
 def models_of(case: Case, folder):
     """Return the models that together hold all weights that we know of the case."""
-    if case.kind == "finetune":
+    if case.kind in FINETUNED:
         heads = plm.load(folder).load_report.heads
         return [plm.load(folder, heads="classification" if heads else None)]
     models = [plm.load(folder, heads="pretraining")]
@@ -44,14 +45,14 @@ def restore_by_tf1_saver(prefix, shapes):
 @pytest.mark.filterwarnings("ignore:.*Saver is deprecated.*")
 def test_import_export_import_golden(case: Case, tmp_path):
     folder = case.folder
-    if case.kind == "finetune":
+    if case.kind in FINETUNED:
         folder = golden.complete(case, tmp_path)
     models = models_of(case, folder)
     prefix = tmp_path / "out" / "exported.ckpt"
     plm.save_checkpoint(models, prefix)
     before, after = variables(folder), variables(prefix.parent)
     kept = {n for n in before if not SLOTS.fullmatch(n)}
-    if case.kind == "finetune":
+    if case.kind in FINETUNED:
         kept -= {n for m in models for n in m.load_report.unused}
     assert set(after) == kept
     for name in kept:

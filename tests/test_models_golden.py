@@ -27,7 +27,11 @@ KNOWN = {
     "pretrain_electra",
     "causal_lm",
     "bert4keras",
-    "finetune",
+    "finetune",  # tests/test_classifiers_golden.py
+    "finetune_span",  # tests/test_heads_golden.py, as the next three
+    "finetune_tagging",
+    "crf",
+    "global_pointer",
     "foreign",
     "pytorch",  # tests/test_pytorch_golden.py
     "seq2seq",  # tests/test_seq2seq_golden.py
