@@ -1,0 +1,253 @@
+"""Texts and pairs in columns (TSV, CSV, any separator) or under keys (JSON lines)."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasplm.errors import ConfigError
+from kerasplm.tasks.formats.common import (
+    JSON_LINES,
+    Found,
+    Place,
+    Rows,
+    checked_label,
+    collect,
+    json_lines,
+    lines_of,
+    shown,
+    text_of,
+)
+from kerasplm.tasks.rows import TextRow
+
+Column = str | int | tuple[str | int, ...]
+FIELDS = ("text", "pair", "label", "id")
+# A first row with one of these is a header, unless its label is one of the task.
+_HEADER = frozenset(
+    ("label", "labels", "gold_label", "score", "similarity", "text", "text_a", "text_b")
+    + ("sentence", "sentence1", "sentence2", "premise", "hypo", "hypothesis", "title")
+    + ("question1", "question2", "query1", "query2", "comment", "review", "content")
+)
+
+
+def read_table(
+    files: Sequence[Path],
+    labels: Sequence[str],
+    *,
+    labelled: bool | None,
+    aliases: Mapping[str, str],
+    columns: Mapping[str, Column],
+    separator: str = "\t",
+    number: bool = False,
+    drop: Sequence[str] = (),
+    keep: tuple[str, str] | None = None,
+) -> Rows:
+    """Read texts or pairs of texts with a class or a number.
+
+    ".json" and ".jsonl" are JSON lines, ".csv" has commas and double quotes, in every
+    other file the separator divides and nothing quotes. Only a line feed ends a row;
+    blank rows are passed over. A first row of column names is recognised.
+
+    Args:
+        files: The files.
+        labels: As for `Reader`.
+        labelled: As for `Reader`.
+        aliases: As for `Reader`.
+        columns: Where "text", "pair" (for pairs), "label" and "id" stand: a column
+            name (JSON key), a number counted from 0, or a tuple of alternatives, tried
+            in turn. The numbers are used where there are no column names.
+        separator: Between columns.
+        number: Whether the label is a number (regression).
+        drop: Rows with these labels are left out and counted.
+        keep: A column and the value that it must have, if there is such a column;
+            other rows are left out and counted.
+
+    Raises:
+        DataError: A row is broken.
+
+    Example:
+        >>> rows = read_table([Path("mine.csv")], (), labelled=True, aliases={},
+        ...     columns={"text": "review", "label": "stars"})  # doctest: +SKIP
+    """
+    layout = _Layout(columns, separator, labels, aliases, number, keep, bool(labelled))
+
+    def read_one(file: Path, into: Rows) -> Found:
+        records = layout.json if file.suffix in JSON_LINES else layout.rows
+        for place, record in records(file):
+            label = record.get("label") if labelled is not False else None
+            if keep and record.get("keep", keep[1]) != keep[1]:
+                into.dropped[f"{keep[0]} is not {keep[1]!r}"] += 1
+            elif label is not None and label in drop:
+                into.dropped[f"label {label!r}"] += 1
+            else:
+                if label is not None and number:
+                    label = _number(place, label)
+                elif label is not None:
+                    label = checked_label(place, label, labels, aliases)
+                yield (
+                    place,
+                    TextRow(
+                        record.get("id"), record["text"], record.get("pair"), label
+                    ),
+                )
+
+    return collect(files, read_one, labelled)
+
+
+def _number(place: Place, label: str) -> float:
+    try:
+        number = float(label)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise place.wrong("a number as label", shown(label))
+    return number
+
+
+class _Layout:
+    """Where the fields stand in a file."""
+
+    def __init__(
+        self,
+        columns: Mapping[str, Column],
+        separator: str,
+        labels: Sequence[str],
+        aliases: Mapping[str, str],
+        number: bool,
+        keep: tuple[str, str] | None,
+        must: bool,
+    ) -> None:
+        if "text" not in columns or not set(columns) <= set(FIELDS):
+            raise ConfigError(
+                f"columns must name 'text' and may name {', '.join(FIELDS[1:])}. "
+                f"Received: {', '.join(columns) or 'nothing'}"
+            )
+        ways = {
+            field: (where if isinstance(where, tuple) else (where,))
+            for field, where in columns.items()
+        }
+        self.names = {
+            field: [name for name in way if isinstance(name, str)]
+            for field, way in ways.items()
+        }
+        self.texts = [field for field in ("text", "pair") if field in columns]
+        self.needed = [f for f in columns if f in self.texts or (must and f == "label")]
+        self.numbers = {
+            field: place
+            for field, way in ways.items()
+            for place in way
+            if isinstance(place, int)
+        }
+        self.separator, self.number, self.keep = separator, number, keep
+        self.labels, self.aliases = labels, aliases
+
+    def json(self, file: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """Give the records of a file of JSON lines."""
+        for item in json_lines(file):
+            record: dict[str, Any] = {
+                field: item.text(*self.names[field]) for field in self.texts
+            }
+            record["label"] = item.label(*self.names.get("label", ()))
+            record["id"] = item.identifier(*self.names.get("id", ()))
+            if self.keep and item.has(self.keep[0]):
+                record["keep"] = item.text(self.keep[0])
+            yield item.place, record
+
+    def rows(self, file: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """Give the records of a file of columns."""
+        comma = file.suffix == ".csv"
+        layouts: dict[int, dict[str, int]] = {}
+        for place, cells in _csv_cells(file) if comma else self.cells(file):
+            if not layouts:
+                header = self.is_header(cells)
+                layouts = self.named(place, cells) if header else self.numbered()
+                # Numbers that skip columns say nothing of how many there are.
+                most = math.inf if header or self.dense else max(layouts)
+                if header:
+                    continue
+            at = layouts.get(int(min(len(cells), most)))
+            if at is None:
+                between = "','" if comma else repr(self.separator)
+                at = layouts[max(layouts)]
+                raise place.wrong(
+                    f"{max(layouts)} columns separated by {between} "
+                    f"({', '.join(sorted(at, key=at.__getitem__))})",
+                    str(len(cells)),
+                )
+            record: dict[str, Any] = {field: cells[n] for field, n in at.items()}
+            for field in record.keys() - set(self.texts):
+                record[field] = record[field].strip()
+            yield place, record
+
+    def cells(self, file: Path) -> Iterator[tuple[Place, list[str]]]:
+        """Give the cells of each row of a file where nothing quotes."""
+        for place, line in lines_of(file):
+            if line.strip():
+                yield place, line.split(self.separator)
+
+    @property
+    def dense(self) -> bool:
+        """Whether the numbers name all columns, so that there cannot be more."""
+        return sorted(self.numbers.values()) == list(range(len(self.numbers)))
+
+    def is_header(self, cells: list[str]) -> bool:
+        """Whether the first row holds names of columns."""
+        if not set(self.texts) <= set(self.numbers):
+            return True
+        mine = {name.lower() for way in self.names.values() for name in way}
+        if not {cell.strip().lower() for cell in cells} & (_HEADER | mine):
+            return False
+        place = self.numbers.get("label", len(cells))
+        return place >= len(cells) or not self.is_label(cells[place].strip())
+
+    def is_label(self, cell: str) -> bool:
+        """Whether it can only be data."""
+        if self.number:
+            return cell.replace(".", "", 1).isdigit()
+        return self.aliases.get(cell, cell) in self.labels
+
+    def named(self, place: Place, header: list[str]) -> dict[int, dict[str, int]]:
+        """Return the number of columns and the column of each field."""
+        there = {name.strip().lower(): n for n, name in reversed([*enumerate(header)])}
+        at: dict[str, int] = {}
+        for field, names in self.names.items():
+            ways = [there[name.lower()] for name in names if name.lower() in there]
+            if ways:
+                at[field] = ways[0]
+        missing = [field for field in self.needed if field not in at]
+        most = max(self.numbers.values(), default=len(header))
+        if missing and set(self.needed) <= set(self.numbers) and most < len(header):
+            return {len(header): self.numbers}
+        if missing:
+            wanted = self.names[missing[0]] or [str(self.numbers[missing[0]])]
+            raise place.wrong(
+                f"a column {' or '.join(map(repr, wanted))}",
+                f"the columns {', '.join(map(repr, header))}",
+            )
+        if self.keep and self.keep[0].lower() in there:
+            at["keep"] = there[self.keep[0].lower()]
+        return {len(header): at}
+
+    def numbered(self) -> dict[int, dict[str, int]]:
+        """Return the columns of each field, and those of a file without labels."""
+        layouts = {max(self.numbers.values()) + 1: self.numbers}
+        if "label" in self.numbers and self.dense:
+            left = sorted(self.numbers.keys() - {"label"}, key=self.numbers.__getitem__)
+            layouts[len(left)] = {field: n for n, field in enumerate(left)}
+        return layouts
+
+
+def _csv_cells(file: Path) -> Iterator[tuple[Place, list[str]]]:
+    lines = (line + "\n" for line in text_of(file).split("\n"))
+    reader = csv.reader((line.replace("\r\n", "\n") for line in lines), strict=True)
+    while True:
+        place = Place(file, f"line {reader.line_num + 1}")
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise place.wrong("comma-separated columns", str(error)) from error
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield place, cells
