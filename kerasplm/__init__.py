@@ -21,7 +21,8 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import PLMError
 from kerasplm.heads import PretrainedModel
-from kerasplm.optimization import AdamW, WarmupLinear, adamw
+from kerasplm.optimization import LAMB, AdamW, adamw
+from kerasplm.schedules import PiecewiseLinear, WarmupLinear
 from kerasplm.seq2seq.config import Seq2SeqConfig
 from kerasplm.seq2seq.model import Seq2Seq
 from kerasplm.task_models import Classifier
@@ -54,7 +55,9 @@ __all__ = [
     "Classifier",
     "Config",
     "Encoder",
+    "LAMB",
     "PLMError",
+    "PiecewiseLinear",
     "PretrainedModel",
     "Seq2Seq",
     "Seq2SeqConfig",

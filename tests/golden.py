@@ -24,7 +24,6 @@ HIDDEN, LOGITS, LOSS = 2e-5, 1e-4, 1e-5
 
 # Reference data of parts that this package does not have yet.
 LATER = {
-    "optimizers": "bert4keras' optimizer extensions",
     "pretraining_data": "creation of pre-training data",
     "distillation": "TinyBERT distillation",
 }
@@ -63,7 +62,9 @@ class Case:
             return HEADS.get(kind.removeprefix("finetune/"), "finetune")
         if kind == "optimizers":
             return "optimizers_tf1"
-        if name in ("crf", "global_pointer", "optimizers"):
+        if name == "optimizers":
+            return "optimizers_bert4keras"
+        if name in ("crf", "global_pointer"):
             return name
         if name.startswith("tokenizer"):
             return "tokenizer_bert4keras"
@@ -83,8 +84,7 @@ class Case:
 
     @functools.cached_property
     def io(self) -> dict[str, np.ndarray]:
-        with np.load(self.folder / "io.npz") as data:
-            return {key: data[key] for key in data.files}
+        return read_arrays(self.folder / "io.npz")
 
     def batch(self, ids: str = "input_ids") -> dict[str, np.ndarray]:
         io = self.io
@@ -102,6 +102,20 @@ def read_text(path: Path) -> str:
     else:
         data = gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
     return data.decode("utf-8")
+
+
+def read_arrays(file: Path) -> dict[str, np.ndarray]:
+    """Read a file of arrays; many small ones are packed into one, with a list."""
+    with np.load(file) as data:
+        arrays = {key: data[key] for key in data.files}
+    if "packed" in arrays:
+        values, at = arrays.pop("packed"), 0
+        for key, shape in json.loads(str(arrays.pop("list"))):
+            size = int(np.prod(shape))
+            arrays[key] = values[at : at + size].reshape(shape)
+            at += size
+        assert at == len(values)
+    return arrays
 
 
 def cases(*kinds: str) -> list[Case]:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "kerasplm"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Only keras.ops: these run on every backend.
 PORTABLE = ("config", "errors", "encoder", "heads", "layers", "losses", "masks")
-PORTABLE += ("optimization", "relative")
+PORTABLE += ("learning_rates", "optimization", "relative", "schedules")
 PORTABLE += tuple(f"seq2seq/{name}" for name in ("config", "layers", "model"))
 # What a module may not import: the lower one never knows the higher one.
 FORBIDDEN = {
