@@ -103,7 +103,9 @@ class Features:
             return inputs
         rng = np.random.default_rng(0) if rng is None else rng
         length = inputs["token_ids"].shape[-1]
-        return inputs, self.targets.batch(chosen, length, rng)
+        targets = self.targets.batch(chosen, length, rng)
+        told = {name: targets[name] for name in self.targets.teacher}
+        return inputs | told, targets
 
     @property
     def signature(self) -> Any:
@@ -113,7 +115,10 @@ class Features:
         inputs = {"token_ids": ids, "segment_ids": ids, "padding_mask": mask}
         if self.allowed is not None:
             inputs["allowed_mask"] = mask
-        return inputs if self.targets is None else (inputs, self.targets.signature)
+        if self.targets is None:
+            return inputs
+        wanted = self.targets.signature
+        return inputs | {name: wanted[name] for name in self.targets.teacher}, wanted
 
     def without_targets(self) -> "Features":
         """Return the same features as a file without labels gives them."""
@@ -162,8 +167,7 @@ def dataset_of(
     Args:
         features: The features.
         epochs: For each epoch the numbers of the features of its batches, and the
-            seed of targets that are drawn anew. The number of the batch in its epoch
-            is added to the seed, so that a resumed epoch draws the same.
+            seed of targets that are drawn anew.
         in_one_pass: Whether one iteration of the dataset goes through all epochs; if
             not, each iteration takes the next one.
     """
