@@ -308,8 +308,9 @@ def checked_label(
         DataError: The task has no such label.
     """
     label = aliases.get(label, label)
-    if labels and label not in labels:
-        raise place.wrong(f"a label of {listed(labels)}", shown(label))
+    if (labels and label not in labels) or not is_text(label):
+        wanted = f"a label of {listed(labels)}" if labels else "a text as label"
+        raise place.wrong(wanted, shown(label))
     return label
 
 

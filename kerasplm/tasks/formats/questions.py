@@ -91,11 +91,10 @@ def read_questions(
 
 def _paragraphs(file: Path) -> Iterator[Item]:
     """Give what holds a passage and its questions."""
-    place, data = Place(file), json_document(file)
-    if isinstance(data, dict):
-        articles = Item(place, data).items("article", "data")
-    else:
-        articles = Item(place, {"data": data}).items("article", "data")
+    data = json_document(file)
+    if isinstance(data, list):
+        data = {"data": data}
+    articles = Item(Place(file), data).items("article", "data")
     for article in articles:
         if article.has("paragraphs"):
             yield from article.items("paragraph", "paragraphs")
