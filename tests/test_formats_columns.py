@@ -210,6 +210,7 @@ GOOD = {"sentence": "电影", "label": "102"}
         (json_lines({"sentence": 3}), ("line 1", "a text", "3")),
         ('{"sentence": "\\ud800"}\n', ("line 1", "a text", "ud800")),
         ('{"sentence": "x", "id": "\\ud800"}\n', ("line 1", "as id", "ud800")),
+        (json_lines(GOOD | {"label": ["102"]}), ("line 1", "a label", "['102']")),
         (json_lines(GOOD | {"id": 1.5}), ("line 1", "as id", "1.5")),
         (json_lines(GOOD, GOOD | {"label": "105"}), ("line 2", "'105'", "'102'")),
         (json_lines(GOOD, {"sentence": "x"}), ("line 2", "expected a label", "none")),

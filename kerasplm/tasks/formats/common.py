@@ -247,6 +247,8 @@ class Item:
         value = self.first(*keys)
         if value is None:
             return None
+        if isinstance(value, list | dict):
+            raise self.wrong("a label", keys, value)
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def wrong(self, expected: str, keys: Sequence[str], found: Any) -> DataError:

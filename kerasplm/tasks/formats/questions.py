@@ -1,6 +1,7 @@
 """Reading comprehension: CMRC 2018, DRCD, SQuAD."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -151,7 +152,11 @@ def _converted(answer: Answer, context: str, convert: Callable[[str], str]) -> A
 def _simplifier() -> Callable[[str], str]:
     """Return a function from traditional to simplified that keeps the length."""
     try:
-        import zhconv
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it leaves the file of its table open
+            import zhconv
+
+            zhconv.convert("", "zh-hans")  # reads the table
     except ImportError as error:
         raise DataError(
             "simplified=True needs zhconv: pip install 'kerasplm[zhconv]'"
