@@ -96,13 +96,16 @@ def read_table(
 
 
 def _number(place: Place, label: str) -> float:
-    try:
-        number = float(label)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
+    if not _is_number(label):
         raise place.wrong("a number as label", shown(label))
-    return number
+    return float(label)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
 
 
 class _Layout:
@@ -144,6 +147,8 @@ class _Layout:
 
     def json(self, file: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
         """Give the records of a file of JSON lines."""
+        if not all(self.names[field] for field in self.texts):
+            raise Place(file).wrong("columns, as numbers name them", "JSON lines")
         for item in json_lines(file):
             record: dict[str, Any] = {
                 field: item.text(*self.names[field]) for field in self.texts
@@ -204,7 +209,7 @@ class _Layout:
     def is_label(self, cell: str) -> bool:
         """Whether it can only be data."""
         if self.number:
-            return cell.replace(".", "", 1).isdigit()
+            return _is_number(cell)
         return self.aliases.get(cell, cell) in self.labels
 
     def named(self, place: Place, header: list[str]) -> dict[int, dict[str, int]]:

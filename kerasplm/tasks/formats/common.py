@@ -247,6 +247,8 @@ class Item:
         value = self.first(*keys)
         if value is None:
             return None
+        if isinstance(value, list | dict):
+            raise self.wrong("a label", keys, value)
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def wrong(self, expected: str, keys: Sequence[str], found: Any) -> DataError:
@@ -308,8 +310,9 @@ def checked_label(
         DataError: The task has no such label.
     """
     label = aliases.get(label, label)
-    if labels and label not in labels:
-        raise place.wrong(f"a label of {listed(labels)}", shown(label))
+    if (labels and label not in labels) or not is_text(label):
+        wanted = f"a label of {listed(labels)}" if labels else "a text as label"
+        raise place.wrong(wanted, shown(label))
     return label
 
 

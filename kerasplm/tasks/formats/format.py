@@ -21,7 +21,7 @@ class Format:
             tuple of files that are read together.
 
     Example:
-        >>> form = FORMATS["lcqmc"]
+        >>> form = FORMATS["lcqmc"]  # doctest: +SKIP
         >>> files = form.find("data/lcqmc", "dev")  # doctest: +SKIP
         >>> rows = form.read(files, ("0", "1"), labelled=True, aliases={})
         ... # doctest: +SKIP
