@@ -158,6 +158,10 @@ def test_own_columns_by_name_and_by_number(tmp_path):
         TextRow("7", "好,真好", None, "五"),
         TextRow("8", "坏", None, "一"),
     ]
+    form = table_format({"text": "review", "label": 2, "id": 0})
+    assert read(form, file).rows[1] == TextRow("8", "坏", None, "一")
+    form = table_format({"text": 1, "label": "stars"})
+    assert read(form, file, labelled=True).rows[1] == TextRow(1, "坏", None, "一")
     form = table_format({"text": 2, "label": 0})
     file = put(tmp_path / "b.tsv", tsv(("是", "x", "文"), ("否", "y", "字")))
     assert read(form, file).rows[1] == TextRow(1, "字", None, "否")
@@ -192,6 +196,8 @@ def test_broken_own_columns(columns, text, message, tmp_path):
 def test_wrong_declarations(tmp_path):
     with pytest.raises(ConfigError, match="must name 'text'.*Received: label"):
         read(table_format({"label": 1}), put(tmp_path / "a.tsv", "x\n"))
+    with pytest.raises(ConfigError, match="counted from 0. Received: -1"):
+        read(table_format({"text": -1}), tmp_path / "a.tsv")
     with pytest.raises(DataError, match="expected columns.*found JSON lines"):
         read(table_format({"text": 0}), put(tmp_path / "a.json", "{}\n"))
 

@@ -142,6 +142,10 @@ class _Layout:
             for place in way
             if isinstance(place, int)
         }
+        if min(self.numbers.values(), default=0) < 0:
+            raise ConfigError(
+                f"columns are counted from 0. Received: {min(self.numbers.values())}"
+            )
         self.separator, self.number, self.keep = separator, number, keep
         self.labels, self.aliases = labels, aliases
 
@@ -198,7 +202,7 @@ class _Layout:
 
     def is_header(self, cells: list[str]) -> bool:
         """Whether the first row holds names of columns."""
-        if not set(self.texts) <= set(self.numbers):
+        if not set(self.needed) <= set(self.numbers):
             return True
         mine = {name.lower() for way in self.names.values() for name in way}
         if not {cell.strip().lower() for cell in cells} & (_HEADER | mine):
@@ -220,6 +224,8 @@ class _Layout:
             ways = [there[name.lower()] for name in names if name.lower() in there]
             if ways:
                 at[field] = ways[0]
+            elif not names and self.numbers[field] < len(header):
+                at[field] = self.numbers[field]
         missing = [field for field in self.needed if field not in at]
         most = max(self.numbers.values(), default=len(header))
         if missing and set(self.needed) <= set(self.numbers) and most < len(header):

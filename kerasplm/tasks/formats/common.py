@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ _TARGETS = {
     ChoiceRow: ("answer", "an answer"),
     RelationRow: ("triples", "relations"),
 }
+_HALF = re.compile("[\ud800-\udfff]")
 JSON_LINES = (".json", ".jsonl")
 
 
@@ -291,9 +293,7 @@ def _parsed(place: Place, text: str, expected: str) -> Any:
 
 def is_text(x: Any) -> bool:
     """Whether it is a string without halves of characters (JSON escapes allow them)."""
-    return isinstance(x, str) and (
-        x.isascii() or not any("\ud800" <= c <= "\udfff" for c in x)
-    )
+    return isinstance(x, str) and not _HALF.search(x)
 
 
 def is_whole(x: Any) -> bool:
