@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import gzip
+import io
 import json
 import os
 import shutil
@@ -83,8 +84,7 @@ class Case:
 
     @functools.cached_property
     def io(self) -> dict[str, np.ndarray]:
-        with np.load(self.folder / "io.npz") as data:
-            return {key: data[key] for key in data.files}
+        return read_arrays(self.folder / "io.npz")
 
     def batch(self, ids: str = "input_ids") -> dict[str, np.ndarray]:
         io = self.io
@@ -95,13 +95,20 @@ class Case:
         }
 
 
-def read_text(path: Path) -> str:
+def read_bytes(path: Path) -> bytes:
     """Read a reference; the compact copies of long ones are packed with gzip."""
     if path.is_file():
-        data = path.read_bytes()
-    else:
-        data = gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
-    return data.decode("utf-8")
+        return path.read_bytes()
+    return gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
+
+
+def read_text(path: Path) -> str:
+    return read_bytes(path).decode("utf-8")
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(read_bytes(path))) as data:
+        return {key: data[key] for key in data.files}
 
 
 def cases(*kinds: str) -> list[Case]:
