@@ -19,7 +19,7 @@ _READING = {"sibert_base": _TWICE, "roberta_wwm_ext_base": _TWICE}
 _RELEASES = {"ALBERT-zh-tiny": _TWO, "ALBERT-zh-xlarge": _TWO, "ALBERT-xlarge": _TWO}
 
 
-def _reading(task: str, rows: str, **more: dict[str, str]) -> Table:
+def _reading(task: str, rows: str, notes: dict[str, str] | None = None) -> Table:
     """Return a table in which, against the habit, brackets hold the best run."""
     return Table(
         source=f"{_ROBERTA}, machine reading comprehension",
@@ -28,7 +28,7 @@ def _reading(task: str, rows: str, **more: dict[str, str]) -> Table:
         models=BRIGHTMART,
         number="mean",
         brackets="best",
-        **more,
+        notes=notes or {},
     )
 
 

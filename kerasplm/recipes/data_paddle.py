@@ -3,7 +3,9 @@
 from kerasplm.recipes.base import RecipeRow, Table, sets
 from kerasplm.recipes.names import PADDLE
 
-_SOURCE = "PaddlePaddle/PaddleNLP, CLUE baselines; CLUEbenchmark/CLUE baselines/paddlenlp"
+_SOURCE = (
+    "PaddlePaddle/PaddleNLP, CLUE baselines; CLUEbenchmark/CLUE baselines/paddlenlp"
+)
 _NOTES = {"": "Best of a grid over rate and batch, chosen on dev itself."}
 
 TABLES = (
