@@ -6,8 +6,9 @@ are read when they are first asked for.
 
 from kerasplm.recipes.base import RecipeRow, Score
 from kerasplm.recipes.names import OTHER_TASKS, TASKS
+from kerasplm.recipes.recipe import Citation, Recipe
 from kerasplm.recipes.scores import closest, published_scores
-from kerasplm.recipes.selection import Citation, Recipe, recipe_for, recipes
+from kerasplm.recipes.selection import recipe_for, recipes
 
 __all__ = [
     "OTHER_TASKS",

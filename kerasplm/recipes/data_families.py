@@ -162,7 +162,7 @@ squad_v2 | 512 32 - 2 warmup=.1 null_threshold=-2.75 {GOOGLE_SPANS}
 csl_title | 512 16 1e-5 30 text_length=256 max_answer_length=32
 lcsts | 512 16 1e-5 40 text_length=256 max_answer_length=32
 """,
-        models=f"{_WORDS} bert-base-zh.google *",
+        models=f"{_WORDS} bert-base-zh.google",
         values=ADAM,
     ),
     *sets(

@@ -50,7 +50,7 @@ OTHER_TASKS = {
     "clue_score": "CLUE, mean of the six classification tasks",
     "clue_reading_score": "CLUE, mean of CMRC2018 (EM), CHID and C3",
     "clue_average": "CLUE, mean of the ten tasks of PaddleNLP's run",
-    "hfl_average": "HFL, mean of the tasks of the table of small models",
+    "hfl_average": "HFL, mean of the eight numbers of the table of small models",
     "cola": "GLUE, English",
     "mnli": "GLUE, English",
     "mrpc": "GLUE, English",

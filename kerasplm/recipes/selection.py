@@ -1,11 +1,10 @@
 """The recipe of a task and a model: the most specific published row of each field."""
 
-import dataclasses
 import difflib
 import functools
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any
 
 from kerasplm.catalogue import model_info
 from kerasplm.errors import ConfigError
@@ -14,6 +13,7 @@ from kerasplm.recipes.base import RecipeRow, known_task
 from kerasplm.recipes.defaults import CODE_OF, CODES
 from kerasplm.recipes.names import ANY_MODEL, ANY_TASK, OTHER_TASKS, TASKS
 from kerasplm.recipes.notes import LIKE, TRAPS
+from kerasplm.recipes.recipe import FIELDS, Citation, Recipe
 
 # How closely a row fits: the higher, the more specific.
 _EXACT, _SIZE, _FAMILY, _GENERAL = 4, 3, 2, 1
@@ -21,141 +21,6 @@ _EXACT, _SIZE, _FAMILY, _GENERAL = 4, 3, 2, 1
 _NO_WARMUP = ("constant", "piecewise")
 # These count updates or belong to one run: they mean nothing beside another batch.
 _OF_ONE_RUN = ("train_steps", "warmup_steps", "eval_steps", "save_steps", "seed")
-
-
-class Citation(NamedTuple):
-    """Say where fields of a recipe are from.
-
-    Args:
-        source: Script or table, repository and file.
-        fields: Names of fields of `Recipe`.
-    """
-
-    source: str
-    fields: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Hold the hyper-parameters of one fine-tuning, each with its source.
-
-    None means that it does not apply, or that nobody states it.
-
-    Args:
-        task: Name of the task.
-        model: Name of the model in the catalogue, or None.
-        family: Family of the model, or None.
-        max_length: Tokens per input, special tokens included.
-        batch_size: Examples per update.
-        learning_rate: Peak of the schedule; with a `layer_decay`, of the last layers.
-        epochs: Passes over the training set.
-        warmup: Share of the updates in which the rate rises.
-        schedule: "bert" (linear, drops at the end of the warm-up), "electra" (rise
-            times fall), "nezha" (linear without a drop), "piecewise" (see
-            `schedule_points`) or "constant".
-        optimizer: "adamw" or "adam".
-        bias_correction: Whether the optimizer corrects the bias of its moments.
-        epsilon: Added to the root of the second moment.
-        weight_decay: Decoupled decay; not of biases and norms.
-        clip_norm: Largest norm of the gradients, or None.
-        clip_each: Whether the norm is that of each tensor, not of all together.
-        dropout: Dropout before the output layer.
-        layer_decay: Factor of the rate from one layer to the one below.
-        train_steps: Updates in all, where the source counts them; they fit its data,
-            others take `epochs`.
-        warmup_steps: Updates of the warm-up, likewise; others take `warmup`.
-        schedule_points: Updates and factors of the rate, alternating.
-        accumulation: Parts of a batch that are computed one after the other.
-        ema: Decay of the moving average of the weights that is evaluated and saved.
-        crf_learning_rate: Rate of the transitions of a CRF.
-        crf_rate_factor: Rate of the transitions as a multiple of `learning_rate`.
-        query_length: Most tokens of a question.
-        doc_stride: Tokens from one window of a long text to the next.
-        text_length: Most tokens or characters of the text before an answer or title.
-        n_best: Starts and ends that decoding combines.
-        max_answer_length: Most tokens of an answer or title.
-        null_threshold: Above which a question counts as without an answer.
-        eval_length: `max_length` in evaluation, if it differs.
-        eval_steps: Updates between evaluations.
-        save_steps: Updates between checkpoints.
-        threshold: Cosine similarity above which two texts mean the same.
-        seed: Seed of the published run.
-        learning_rates: Rates worth trying.
-        batch_sizes: Batches worth trying.
-        notes: What to know, one sentence each.
-        sources: Where each field is from.
-
-    Example:
-        >>> recipe_for("csl", "bert-base-zh.google").batch_size
-        4
-    """
-
-    task: str
-    model: str | None
-    family: str | None
-    max_length: int
-    batch_size: int
-    learning_rate: float
-    epochs: int
-    warmup: float
-    schedule: str
-    optimizer: str
-    bias_correction: bool
-    epsilon: float
-    weight_decay: float
-    clip_norm: float | None
-    clip_each: bool
-    dropout: float
-    layer_decay: float | None = None
-    train_steps: int | None = None
-    warmup_steps: int | None = None
-    schedule_points: tuple[float, ...] = ()
-    accumulation: int = 1
-    ema: float | None = None
-    crf_learning_rate: float | None = None
-    crf_rate_factor: float | None = None
-    query_length: int | None = None
-    doc_stride: int | None = None
-    text_length: int | None = None
-    n_best: int | None = None
-    max_answer_length: int | None = None
-    null_threshold: float | None = None
-    eval_length: int | None = None
-    eval_steps: int | None = None
-    save_steps: int | None = None
-    threshold: float | None = None
-    seed: int | None = None
-    learning_rates: tuple[float, ...] = ()
-    batch_sizes: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-    sources: tuple[Citation, ...] = ()
-
-    def source_of(self, field: str) -> str:
-        """Return the source of a field.
-
-        Raises:
-            ConfigError: No source states the field.
-        """
-        for source, fields in self.sources:
-            if field in fields:
-                return source
-        raise ConfigError(f"recipe of {self.task!r}: no source states {field!r}")
-
-    def describe(self) -> str:
-        """Return all fields that are stated, by source, as text of several lines."""
-        lines = [f"{self.task}, {self.model or self.family or 'any model'}"]
-        for source, fields in self.sources:
-            stated = (f"{name}={getattr(self, name)!r}" for name in fields)
-            lines += [f"  {', '.join(stated)}", f"    from {source}"]
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
-
-
-FIELDS = tuple(
-    field.name
-    for field in dataclasses.fields(Recipe)
-    if field.name not in ("task", "model", "family", "notes", "sources")
-)
-"""Fields that a row may state."""
 
 
 def recipes(task: str | None = None) -> tuple[RecipeRow, ...]:
@@ -208,8 +73,8 @@ def recipe_for(
         The recipe, with the source of each field.
 
     Raises:
-        ConfigError: There is no such task, it has no rows, or `model` is of another
-            family.
+        ConfigError: There is no such task, no row of it fits the model, or `model` is
+            of another family.
         CatalogueError: There is no such model.
         FamilyError: There is no such family.
 
@@ -218,53 +83,40 @@ def recipe_for(
         0.0003
     """
     check_task(task)
-    rates: tuple[float, ...] = ()
-    if model is not None:
-        entry = model_info(model)
-        model, rates = entry.name, entry.learning_rates
-        if family not in (None, entry.family):
-            raise ConfigError(
-                f"{model} is of family {entry.family!r}. Received: family={family!r}"
-            )
-        family = entry.family
-    elif family is not None:
-        family_named(family)
+    model, family = _identify(model, family)
     rows = _ranked(task, model, family)
     notes = []
     if task in LIKE:
         other, why = LIKE[task]
         rows += _ranked(other, model, family)
         notes.append(why)
-    if not any(row.general for _, row in rows):
-        raise ConfigError(f"no recipe is published for {task!r}: {OTHER_TASKS[task]}")
+    if all(row.task == ANY_TASK for _, row in rows):
+        raise ConfigError(
+            f"no recipe of {task!r} ({OTHER_TASKS[task]}) is published for "
+            f"{model or family or 'models in general'}"
+        )
     code, code_source = CODES[CODE_OF[family or "bert"]]
     values: dict[str, Any] = {}
     cited: dict[str, list[str]] = {}
-    level_of: dict[str, int] = {}
+    rate_level = 0
     for level, row in rows:
         new = [name for name in row.values if name not in values]
         if "batch_size" not in new:
             new = [name for name in new if name not in _OF_ONE_RUN]
         values |= {name: row.values[name] for name in new}
-        level_of |= dict.fromkeys(new, level)
         cited.setdefault(f"{row.source}: {row.who}", []).extend(new)
         notes += row.notes if new else ()
-    rest = [name for name in code if name not in values]
-    if {**code, **values}["schedule"] in _NO_WARMUP:
-        # A general row's warm-up belongs to a schedule that has one.
-        rest += [name for name in ("warmup", "warmup_steps") if name in values]
-        values = {name: v for name, v in values.items() if name not in rest}
+        rate_level = level if "learning_rate" in new else rate_level
+    cited[code_source] = [name for name in code if name not in values]
+    values = {**code, **values}
+    if values["schedule"] in _NO_WARMUP:
+        # Another row's warm-up belongs to a schedule that has one.
+        values |= {"warmup": 0.0, "warmup_steps": None}
         for names in cited.values():
-            names[:] = [name for name in names if name not in rest]
-    values |= {name: code[name] for name in rest if name in code}
-    cited[code_source] = list(dict.fromkeys(name for name in rest if name in code))
-    rate = values["learning_rate"]
-    if rates and rate not in rates and level_of.get("learning_rate", 0) <= _GENERAL:
-        listed = ", ".join(f"{rate:g}" for rate in rates)
-        notes.append(
-            f"The rate is not published for this model, for which the catalogue lists "
-            f"{listed}."
-        )
+            names[:] = [name for name in names if not name.startswith("warmup")]
+            names += ["warmup"] if "schedule" in names else []
+    if model is not None and rate_level <= _GENERAL:
+        notes += _rates_note(model, values["learning_rate"])
     notes += [
         text
         for for_task, for_model, text in TRAPS
@@ -291,7 +143,9 @@ def check_task(task: str) -> None:
         ConfigError: There is no such task.
     """
     if not known_task(task):
-        close = difflib.get_close_matches(task, [*TASKS, *OTHER_TASKS], n=3)
+        names = [*TASKS, *OTHER_TASKS]
+        close = [name for name in names if task and name.startswith(task)]
+        close = close or difflib.get_close_matches(task, names, n=3)
         hint = f"Did you mean {' or '.join(close)}?" if close else ""
         raise ConfigError(
             f"no task {task!r}. {hint or 'There are ' + ', '.join(TASKS)}".strip()
@@ -347,3 +201,33 @@ def _level(row: RecipeRow, model: str | None, family: str | None) -> int:
 
 def _fits(model: str, patterns: Iterable[str]) -> bool:
     return any(p != ANY_MODEL and fnmatchcase(model, p) for p in patterns)
+
+
+def _identify(model: str | None, family: str | None) -> tuple[str | None, str | None]:
+    """Return the name as the catalogue writes it, and the family.
+
+    Raises:
+        ConfigError: The model is of another family.
+        CatalogueError: There is no such model.
+        FamilyError: There is no such family.
+    """
+    if model is None:
+        return None, family_named(family).name if family is not None else None
+    entry = model_info(model)
+    if family not in (None, entry.family):
+        raise ConfigError(
+            f"{entry.name} is of family {entry.family!r}. Received: family={family!r}"
+        )
+    return entry.name, entry.family
+
+
+def _rates_note(model: str, rate: float) -> tuple[str, ...]:
+    """Return a note if a rate that is not the model's own is not in the catalogue."""
+    rates = model_info(model).learning_rates
+    if not rates or rate in rates:
+        return ()
+    listed = ", ".join(f"{rate:g}" for rate in rates)
+    return (
+        f"The rate is not published for this model, for which the catalogue lists "
+        f"{listed}.",
+    )
