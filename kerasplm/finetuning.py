@@ -17,7 +17,7 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
-from kerasplm.files import read_json, write_text
+from kerasplm.files import read_json, write_json, write_text
 from kerasplm.optimization import adamw
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.sources import open_source
@@ -26,6 +26,7 @@ from kerasplm.tasks import Settings, Split, Task, task_named
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.judging import Judge
+from kerasplm.tasks.task import TASK_FILE
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.vocabulary_tools import check_vocab
@@ -146,7 +147,7 @@ def finetune(
         if name == "test":
             file = task.submission_file or f"{task.name}_predict.json"
             task.submission(folder / file, rows, predictions)
-    _write(result, task, tokenizer, settings.family)
+    _write(result, task, tokenizer, settings)
     return result
 
 
@@ -263,11 +264,12 @@ def _digest(model: str | Path) -> str:
     return hashlib.sha256(b"".join(found)).hexdigest()
 
 
-def _write(result: Result, task: Task, tokenizer: Any, family: str | None) -> None:
+def _write(result: Result, task: Task, tokenizer: Any, settings: Settings) -> None:
     """Write the trained model in every form, the scores and the picture."""
-    folder = result.folder
-    save_checkpoint(result.model, folder / "model" / "model.ckpt", family=family)
+    folder, file = result.folder, result.folder / "model" / "model.ckpt"
+    save_checkpoint(result.model, file, family=settings.family)
     save_tokenizer(tokenizer, folder / "model")
+    write_json(folder / "model" / TASK_FILE, task.facts(settings))
     # Words are not segmented in graph.
     if isinstance(tokenizer, tf.Module) and isinstance(result.model, Classifier):
         export(result.model, tokenizer, folder / "saved_model")

@@ -5,17 +5,19 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks.batching import batches_of
-from kerasplm.tasks.features import Features, dataset_of
+from kerasplm.tasks.features import Features
+from kerasplm.tasks.graphs import Graph
 from kerasplm.tasks.settings import Settings
 from kerasplm.tasks.task import Task
 
 
 class Judge:
     """Ask one task model; its graph is traced once for all lengths.
+
+    Several threads may ask it at once.
 
     Args:
         task: The declaration.
@@ -27,17 +29,20 @@ class Judge:
         self.task = task
         self.model = model
         self.settings = settings
-        self._call = tf.function(self._outputs, autograph=False, reduce_retracing=True)
-        self._both = tf.function(self._judged, autograph=False, reduce_retracing=True)
+        self._call = Graph(self._outputs)
+        self._both = Graph(self._judged)
+
+    @property
+    def traces(self) -> int:
+        """How many graphs were traced so far."""
+        return self._call.traces + self._both.traces
 
     def _outputs(self, inputs: Any) -> Any:
-        outputs = self.model(inputs, training=False)
-        return keras.tree.map_structure(_float32, outputs)
+        return self.model(inputs, training=False)
 
     def _judged(self, inputs: Any, targets: Any) -> Any:
         outputs = self.model(inputs, training=False)
-        loss = self.model.objective(inputs, targets, outputs)
-        return keras.tree.map_structure(_float32, outputs), loss
+        return outputs, self.model.objective(inputs, targets, outputs)
 
     def found(self, features: Features) -> tuple[list[Any], float | None]:
         """Return what the model finds in every feature, and the mean loss.
@@ -49,13 +54,13 @@ class Judge:
         plan = batches_of(features.lengths, size, "length")
         out: list[Any] = [None] * len(features)
         total = 0.0
-        for chosen, batch in zip(
-            plan, dataset_of(features, [(plan, (0,))]), strict=True
-        ):
+        for chosen in plan:
+            rng = np.random.default_rng([0, int(chosen[0])])
+            batch = features.batch(chosen, rng)
             if features.targets is None:
-                outputs = self._call(batch)
+                outputs = self._call([features.signature], batch)
             else:
-                outputs, loss = self._both(*batch)
+                outputs, loss = self._both([*features.signature], *batch)
                 total += float(loss) * len(chosen)
             arrays = keras.tree.map_structure(np.asarray, outputs)
             found = self.task.engine.found(
@@ -86,7 +91,3 @@ class Judge:
         predictions, loss = self.predict(rows, features)
         scores = self.task.engine.score(self.task, rows, predictions)
         return scores | ({} if loss is None else {"loss": loss})
-
-
-def _float32(x: Any) -> Any:
-    return tf.cast(x, tf.float32) if x.dtype.is_floating else x

@@ -19,6 +19,9 @@ from kerasplm.tasks.formats import Format
 from kerasplm.tasks.kinds import KINDS, Kind
 from kerasplm.tasks.settings import Settings
 
+TASK_FILE = "task.json"
+"""Beside a model that was trained here: what `Task.facts` says."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -113,6 +116,19 @@ class Task:
         common = {key: value for key, value in given.items() if key in fields}
         options = self.engine.with_options({**self.options, **own})
         return Settings(**{**self.recipe, **common}, options=options)
+
+    def facts(self, settings: Settings) -> dict[str, Any]:
+        """Return as plain values what a prediction has to know besides the model.
+
+        Args:
+            settings: Those of the training.
+        """
+        return {
+            "task": self.name,
+            "kind": self.kind,
+            "max_length": settings.max_length,
+            "options": dataclasses.asdict(settings.options),
+        }
 
     def rows(self, path: str | Path, split: str) -> Split:
         """Read one split.
