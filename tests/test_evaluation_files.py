@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from kerasplm.errors import DataError
 from kerasplm.evaluation import cmrc, entities, labels, squad, triples
 from kerasplm.evaluation.reading import read_predictions, read_references, run_command
+from tests.test_architecture import imports
 
 SQUAD_STYLE = {
     "version": "v1.0",
@@ -274,6 +276,13 @@ def test_bad_input_ends_with_one_line_and_status_2(monkeypatch, put, capsys):
     assert said.count("\n") == 1
     assert said.startswith("error: ")
     assert "dev.json: expected questions" in said
+
+
+def test_scorers_know_no_higher_part_of_the_package():
+    for file in Path(cmrc.__file__).parent.glob("*.py"):
+        for module in imports(file):
+            if module.startswith("kerasplm"):
+                assert module.startswith(("kerasplm.errors", "kerasplm.evaluation"))
 
 
 def test_modules_run_without_tensorflow():
