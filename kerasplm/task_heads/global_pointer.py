@@ -135,11 +135,6 @@ class EfficientGlobalPointer(GlobalPointer):
     Source: `EfficientGlobalPointer` of bojone/bert4keras layers.py.
     """
 
-    def __init__(
-        self, heads: int, name: str = "efficient_global_pointer", **kwargs: Any
-    ) -> None:
-        super().__init__(heads, name=name, **kwargs)
-
     def make_layers(self) -> None:
         """Create the dense layers."""
         self.projection = self.dense(2 * self.head_size, "projection", self.use_bias)
