@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
+from kerasplm import cli_predict
 from kerasplm._version import VERSION
 from kerasplm.errors import CatalogueError, PLMError, describe
 
@@ -211,6 +212,8 @@ def download(
 app.command("inspect")(inspect_checkpoint.main)
 app.command("convert")(convert.main)
 app.command("verify")(verify.main)
+app.command("predict")(cli_predict.predict)
+app.command("embed")(cli_predict.embed)
 
 
 @app.command()

@@ -47,10 +47,12 @@ def pipeline(
             "probabilities": {label: share}}
         "regression": text or (text, pair); {"value"}
         "ner": text; {"entities": [{"start", "end", "type", "text", "score"}]}
-        "question-answering": (question, context); {"text", "start", "end", "score"}
+        "question-answering": (question, context); {"text", "start", "end", "score",
+            "null_score", "n_best"}
         "multiple-choice": (context, question, choices); {"label", "answer",
             "probabilities"}
-        "relation-extraction": text; the relations between parts of it
+        "relation-extraction": text; {"relations": [{"subject", "predicate", "object",
+            "subject_span", "object_span", "score"}]}
         "fill-mask": text with [MASK]; {"text", "masks": [{"start", "end",
             "candidates": [{"token", "score", "text"}]}]}
         "similarity": (text, pair); {"score"}; or two lists, all scores

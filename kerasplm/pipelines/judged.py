@@ -154,10 +154,9 @@ class NamedEntities(JudgedPipeline):
 
 
 class QuestionAnswering(JudgedPipeline):
-    """Answers in a passage: {"text", "start", "end", "score", ...}.
+    """Answers in a passage: {"text", "start", "end", "score", "null_score", "n_best"}.
 
-    Where the model finds no answer, or the passage is empty, "text" is "" and "start"
-    and "end" are 0.
+    Where the model finds no answer, or the passage is empty, "text" is "".
     """
 
     task = "question-answering"
@@ -169,6 +168,13 @@ class QuestionAnswering(JudgedPipeline):
         """Return a row."""
         question, context = texts_of(item, self.fields, 2, number)
         return QuestionRow(str(number), str(question), str(context))
+
+    def show(self, row: Any, prediction: Any) -> dict[str, Any]:
+        """Name the probability of the answer as other pipelines do."""
+        shown = super().show(row, prediction)
+        shown.pop("question", None)
+        own = {name: shown.pop(name) for name in ("text", "start", "end")}
+        return {**own, "score": shown.pop("probability"), **shown}
 
 
 class MultipleChoice(JudgedPipeline):
@@ -196,7 +202,10 @@ class MultipleChoice(JudgedPipeline):
 
 
 class RelationExtraction(JudgedPipeline):
-    """Relations between parts of a text."""
+    """Relations: {"relations": [{"subject", "predicate", "object", "score", ...}]}.
+
+    "subject_span" and "object_span" are their places in the text, [start, end).
+    """
 
     task = "relation-extraction"
     kind = "relation"
@@ -205,6 +214,10 @@ class RelationExtraction(JudgedPipeline):
         """Return a row."""
         (text,) = texts_of(item, self.fields, 1, number)
         return RelationRow(number, str(text))
+
+    def show(self, row: Any, prediction: Any) -> dict[str, Any]:
+        """Return the relations alone."""
+        return {"relations": super().show(row, prediction)["spo_list_pred"]}
 
 
 def task_of(model: TaskModel, trained: Mapping[str, Any]) -> Task:
