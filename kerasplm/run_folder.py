@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ def claim(folder: Path, facts: Mapping[str, Any]) -> None:
         ConfigError: The folder holds the run of other settings, data or model.
     """
     file = folder / SETTINGS
+    for left in folder.rglob(".tmp-*"):  # of a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     if file.is_file():
         before = read_json(file)
         other = [key for key in facts if before.get(key) != facts[key]]

@@ -283,7 +283,9 @@ def test_names(tmp_path):
         form.find(tmp_path, "dev")
     with pytest.raises(DataError, match=r"expected train\{.json,.*found dev.tsv, dev"):
         form.find(tmp_path, "train")
-    with pytest.raises(DataError, match="a split of train, dev, test, test1.1, found 'moon'"):
+    with pytest.raises(
+        DataError, match="a split of train, dev, test, test1.1, found 'moon'"
+    ):
         form.find(tmp_path, "moon")
     with pytest.raises(DataError, match="no such file or folder"):
         form.find(tmp_path / "no", "dev")
