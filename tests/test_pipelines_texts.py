@@ -12,6 +12,7 @@ from kerasplm.errors import CheckpointError, ConfigError, DataError
 from kerasplm.files import write_json
 from kerasplm.pipelines import task_for
 from kerasplm.tasks import TASKS
+from kerasplm.tasks.saved import save_task
 from tests.asking import encoder, softmax, texts, tokenizer, write
 from tests.reviews import review
 
@@ -96,8 +97,7 @@ def test_pairs(tmp_path):
 def test_a_folder_tells_how_it_was_trained(tmp_path, model):
     folder = write(model, tmp_path / "run" / "model")
     task = TASKS["chnsenticorp"]
-    write_json(folder / "task.json", task.facts(task.settings(max_length=9, stride=4)))
-    write_json(tmp_path / "run" / "settings.json", {})
+    save_task(folder, task, task.settings(max_length=9, stride=4))
     for place in (folder, tmp_path / "run"):
         ask = plm.pipeline("text-classification", place)
         assert (ask.max_length, ask.settings.options.stride) == (9, 4)

@@ -25,7 +25,7 @@ class JudgedPipeline(Pipeline):
         tokenizer: From `load_tokenizer`.
         batch_size: As for `Pipeline`.
         max_length: Default is that of the training, if it was ours.
-        trained: What `Task.facts` said when the model was trained; {} if unknown.
+        trained: What `finetune` wrote of the task; {} if unknown.
         **options: Choices of the kind, such as thresholds; default is as trained.
 
     Raises:
@@ -225,7 +225,7 @@ def task_of(model: TaskModel, trained: Mapping[str, Any]) -> Task:
 
     Args:
         model: Says kind, labels, and what its decoding needs.
-        trained: From `Task.facts`: says the other options of the kind.
+        trained: From `finetune`: says the other options of the kind.
 
     Raises:
         ConfigError: There is no such kind.

@@ -10,10 +10,11 @@ import keras
 from kerasplm import inspection, zoo
 from kerasplm.config import Config
 from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.evaluating import model_folder
 from kerasplm.files import read_json
 from kerasplm.published import own_block
 from kerasplm.recognition import Part, opened
-from kerasplm.tasks.task import TASK_FILE
+from kerasplm.tasks.saved import FILE
 from kerasplm.tokenizing import load_tokenizer
 
 
@@ -28,7 +29,7 @@ class Place:
         config: As for `load`.
         fields: Other fields of the configuration.
         kind: Of the task model that its configuration tells of, or None.
-        trained: What `Task.facts` said when it was trained here; {} if it was not.
+        trained: What `finetune` wrote beside it of its task; {} if it did not.
         single: Whether it is a Keras file, which holds one whole model.
     """
 
@@ -78,11 +79,10 @@ def place_of(
         ConfigError: What the training wrote beside the model is broken.
         PLMError: As for `load`.
     """
-    folder = Path(x).expanduser()
-    if (folder / "settings.json").is_file() and (folder / "model").is_dir():
-        x = folder / "model"
+    folder = model_folder(x)
+    x = folder if folder.exists() else x
     with opened(x, part, family, config) as it:
-        file = it.source.folder / TASK_FILE
+        file = it.source.folder / FILE
         trained = read_json(file) if file.is_file() else {}
         heads = [own_block(data).get("head", {}) for data in it.data.values()]
         kinds = {str(head["kind"]) for head in heads if "kind" in head}

@@ -21,9 +21,6 @@ from kerasplm.tasks.optimizing import method_of
 from kerasplm.tasks.recipe import identity, published
 from kerasplm.tasks.settings import Settings
 
-TASK_FILE = "task.json"
-"""Beside a model that was trained here: what `Task.facts` says."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -62,8 +59,11 @@ class Task:
         metric: Score that the best weights maximise; default the kind's.
         options: Choices of the kind that differ from its defaults.
         recipe: Fields of `Settings` that differ from their defaults.
-        submission_file: Name of the file for the leaderboard; default
-            "NAME_predict.json".
+        submissions: Test splits and the names of their files for the leaderboard;
+            default {"test": "NAME_predict.json"}.
+        declaration: The JSON from which the task was read; None for a declared one.
+        predicted_by: Name of the task whose model answers this one, which has a test
+            file only.
         descriptions: What the labels mean, where the leaderboard's file says that too.
 
     Raises:
@@ -85,7 +85,9 @@ class Task:
     metric: str = ""
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    submission_file: str = ""
+    submissions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    predicted_by: str = ""
+    declaration: Mapping[str, Any] | None = None
     descriptions: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -96,6 +98,16 @@ class Task:
                 f"{', '.join(KINDS)}"
             )
         self.engine.with_options(self.options)
+
+    @property
+    def tests(self) -> dict[str, str]:
+        """The test splits, and the names of their files for the leaderboard."""
+        return dict(self.submissions) or {"test": f"{self.name}_predict.json"}
+
+    @property
+    def metric_name(self) -> str:
+        """The score that the best weights maximise."""
+        return self.metric or self.engine.metric
 
     @property
     def engine(self) -> Kind:
@@ -137,25 +149,12 @@ class Task:
             options=self.engine.with_options({**chosen, **own}),
         )
 
-    def facts(self, settings: Settings) -> dict[str, Any]:
-        """Return as plain values what a prediction has to know besides the model.
-
-        Args:
-            settings: Those of the training.
-        """
-        return {
-            "task": self.name,
-            "kind": self.kind,
-            "max_length": settings.max_length,
-            "options": dataclasses.asdict(settings.options),
-        }
-
     def rows(self, path: str | Path, split: str) -> Split:
         """Read one split.
 
         Args:
             path: Folder with the files of the task; or the file.
-            split: "train", "dev" or "test"; only "test" may lack labels.
+            split: "train", "dev" or one of `tests`; only those may lack labels.
 
         Raises:
             DataError: A file is missing or broken; the message names the line.
@@ -164,7 +163,7 @@ class Task:
         found = self.format.read(
             files,
             self.labels,
-            labelled=None if split == "test" else True,
+            labelled=None if split in self.tests else True,
             aliases=self.aliases,
         )
         return Split(tuple(files), tuple(found.rows), found.dropped, found.repaired)
