@@ -174,7 +174,8 @@ class QuestionAnswering(JudgedPipeline):
         shown = super().show(row, prediction)
         shown.pop("question", None)
         own = {name: shown.pop(name) for name in ("text", "start", "end")}
-        return {**own, "score": shown.pop("probability"), **shown}
+        others = list(shown.pop("n_best"))
+        return {**own, "score": shown.pop("probability"), **shown, "n_best": others}
 
 
 class MultipleChoice(JudgedPipeline):
