@@ -150,6 +150,7 @@ def main() -> None:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(chosen.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(chosen.threads)
     keras.utils.set_random_seed(0)
     tokenizer = plm.load_tokenizer(MODEL, in_graph=False)
     config = plm.Config(
