@@ -131,7 +131,7 @@ def finetune(
         network,
         state,
         settings.epochs,
-        lambda epoch, step: _training_batches(features["train"], settings, epoch, step),
+        lambda epoch, step: training_batches(features["train"], settings, epoch, step),
         callbacks=list(callbacks),
         verbose=verbose,
     )
@@ -149,7 +149,7 @@ def finetune(
     return result
 
 
-def _training_batches(
+def training_batches(
     features: Features, settings: Settings, epoch: int, step: int
 ) -> Any:
     """Return all batches from (epoch, step) on; the order depends on nothing else."""
