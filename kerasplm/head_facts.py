@@ -12,7 +12,7 @@ from kerasplm.published import own_block
 JsonFiles = Mapping[Path, Mapping[str, Any]]
 # Kinds whose head is one dense layer, of which the bias tells the number of labels.
 _DENSE = ("classification", "regression", "tagging")
-_HEADS = {kind: "classifier" for kind in _DENSE} | {"span": "span"}
+_HEADS = dict.fromkeys(_DENSE, "classifier") | {"span": "span"}
 
 
 def head_facts(
