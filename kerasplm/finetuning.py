@@ -18,14 +18,15 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
 from kerasplm.files import read_json, write_text
-from kerasplm.optimization import adamw
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.sources import open_source
 from kerasplm.task_models import Classifier, TaskModel
 from kerasplm.tasks import Settings, Split, Task, task_named
 from kerasplm.tasks.batching import batches_of
+from kerasplm.tasks.cache import cached_features
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.judging import Judge
+from kerasplm.tasks.optimizing import optimizer_of, precision
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.vocabulary_tools import check_vocab
@@ -75,7 +76,8 @@ def finetune(
             words), `learning_curve.png`, `history.csv`, `results.json`,
             `{task}_predict.json` if there is a test file, and `state/` while
             training.
-        settings: Default is the task's recipe; `task.settings(epochs=5)` changes it.
+        settings: Default is the published recipe for task and model,
+            `task.settings(model)`; `task.settings(model, epochs=5)` changes it.
         verbose: As for `keras.Model.fit`.
         callbacks: Further Keras callbacks.
 
@@ -89,31 +91,29 @@ def finetune(
         >>> finetune("albert_tiny", "lcqmc", "data/lcqmc", "out")  # doctest: +SKIP
     """
     task = task_named(task) if isinstance(task, str) else task
-    settings = settings or task.settings()
+    settings = settings or task.settings(model=model)
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
     splits = _read(task, data, settings)
     tokenizer = load_tokenizer(model, family=settings.family)
     keras.utils.set_random_seed(settings.seed)
-    encoder = _encoder(model, settings)
+    with precision(settings.mixed_precision):
+        encoder = _encoder(model, settings)
     _check_fit(encoder, settings, task, tokenizer)
     _remember(folder, model, task, settings, splits)
+    cache = folder / "features" if settings.cache is None else Path(settings.cache)
     features = {
-        name: task.features(split.rows, tokenizer, settings)
+        name: cached_features(cache, task, split, tokenizer, settings)
         for name, split in splits.items()
     }
     if features["dev"].targets is None:
         raise DataError(f"{splits['dev'].files[0]}: expected answers, found none")
     steps = -(-len(features["train"]) // settings.batch_size)
     total = steps * settings.epochs
-    network = task.model(
-        encoder,
-        settings=settings,
-        optimizer=adamw(
-            settings.learning_rate, total, warmup=int(total * settings.warmup)
-        ),
-    )
+    with precision(settings.mixed_precision):
+        optimizer = optimizer_of(settings, -(-total // settings.accumulation))
+        network = task.model(encoder, settings=settings, optimizer=optimizer)
     # Before hours of training: the result can be saved.
     their_names(network, family_of(network, settings.family))
     judge = Judge(task, network, settings)
@@ -229,7 +229,7 @@ def _remember(
         "model": _digest(model),
         # A file may move; its content may not change.
         "settings": dataclasses.asdict(settings)
-        | {"train": "", "dev": "", "test": "", "save_steps": 0},
+        | {"train": "", "dev": "", "test": "", "save_steps": 0, "cache": ""},
         "data": {
             name: [
                 hashlib.sha256(file.read_bytes()).hexdigest() for file in split.files
@@ -237,6 +237,7 @@ def _remember(
             for name, split in splits.items()
         },
     }
+    facts = json.loads(json.dumps(facts))  # a tuple is read back as a list
     file = folder / "settings.json"
     if file.is_file():
         before = read_json(file)

@@ -17,6 +17,8 @@ from kerasplm.tasks.batching import Order, batches_of
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.formats import Format
 from kerasplm.tasks.kinds import KINDS, Kind
+from kerasplm.tasks.optimizing import method_of
+from kerasplm.tasks.recipe import identity, published
 from kerasplm.tasks.settings import Settings
 
 
@@ -97,10 +99,21 @@ class Task:
         """The kind of the task: what is done with its rows and outputs."""
         return KINDS[self.kind]
 
-    def settings(self, **changes: Any) -> Settings:
+    def settings(
+        self,
+        model: str | Path | None = None,
+        family: str | None = None,
+        **changes: Any,
+    ) -> Settings:
         """Return the task's recipe with the named choices changed.
 
+        The recipe is the published one for this task and model, as far as there is
+        one (`kerasplm.recipes.recipe_for` tells its sources); then what the task
+        declares; then what the code of the family does by default.
+
         Args:
+            model: As for `load`: whose recipe to take.
+            family: Family of the model, where the files do not tell.
             **changes: Fields of `Settings` or options of the kind; None leaves the
                 recipe.
 
@@ -111,8 +124,15 @@ class Task:
         fields = {field.name for field in dataclasses.fields(Settings)} - {"options"}
         own = {key: value for key, value in given.items() if key not in fields}
         common = {key: value for key, value in given.items() if key in fields}
-        options = self.engine.with_options({**self.options, **own})
-        return Settings(**{**self.recipe, **common}, options=options)
+        known = {field.name for field in dataclasses.fields(self.engine.options)}
+        stated = published(self.name, *identity(model, family))
+        recipe = {**stated.default, **self.recipe, **stated.of_task}
+        chosen = {**self.options, **{k: v for k, v in recipe.items() if k in known}}
+        recipe = {k: v for k, v in recipe.items() if k in fields}
+        return Settings(
+            **{"family": family, **recipe, **common},
+            options=self.engine.with_options({**chosen, **own}),
+        )
 
     def rows(self, path: str | Path, split: str) -> Split:
         """Read one split.
@@ -217,6 +237,7 @@ class Task:
         classes = isinstance(model, Classifier) and len(model.labels) > 1
         model.compile(
             optimizer=optimizer or AdamW(settings.learning_rate),
+            method=method_of(settings.method),
             metrics=["accuracy"] if classes else None,
             # The length of batches varies: XLA would compile again for each.
             jit_compile=False,
