@@ -92,6 +92,7 @@ class SpanExtractor(TaskModel):
     """
 
     kind = "span"
+    pooled = False
 
     def __init__(
         self,

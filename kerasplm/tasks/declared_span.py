@@ -4,24 +4,10 @@ from kerasplm.tasks.formats import FORMATS, Format, one_file
 from kerasplm.tasks.formats.questions import read_questions
 from kerasplm.tasks.task import Task
 
-# CLUE compares twice per epoch and takes answers of up to 50 tokens. The originals
-# have no dropout before the head.
-_CLUE_RECIPE = {
-    "epochs": 2,
-    "batch_size": 32,
-    "learning_rate": 3e-5,
-    "max_length": 512,
-    "head_dropout": 0.0,
-    "evaluations": 2,
-}
-_CLUE_OPTIONS = {"max_answer_length": 50}
-_SQUAD_RECIPE = {
-    "epochs": 3,
-    "batch_size": 32,
-    "learning_rate": 5e-5,
-    "max_length": 384,
-    "head_dropout": 0.0,
-}
+# Lengths and rates are those of `kerasplm.recipes`. The originals have no dropout
+# before the head; CLUE compares twice per epoch.
+_RECIPE = {"head_dropout": 0.0}
+_CLUE_RECIPE = {"head_dropout": 0.0, "evaluations": 2}
 
 
 def _squad(version: str) -> Format:
@@ -38,7 +24,6 @@ SPAN = (
         pair=True,
         format=FORMATS["cmrc2018"],
         recipe=_CLUE_RECIPE,
-        options=_CLUE_OPTIONS,
     ),
     Task(
         name="drcd",
@@ -48,7 +33,6 @@ SPAN = (
         pair=True,
         format=FORMATS["drcd"],
         recipe=_CLUE_RECIPE,
-        options=_CLUE_OPTIONS,
     ),
     Task(
         name="squad_v1",
@@ -57,7 +41,7 @@ SPAN = (
         kind="span",
         pair=True,
         format=_squad("v1.1"),
-        recipe=_SQUAD_RECIPE,
+        recipe=_RECIPE,
         options={"evaluator": "squad"},
     ),
     Task(
@@ -68,7 +52,7 @@ SPAN = (
         pair=True,
         format=_squad("v2.0"),
         metric="f1",
-        recipe=_SQUAD_RECIPE,
+        recipe=_RECIPE,
         options={"evaluator": "squad", "version2": True},
     ),
 )
