@@ -83,7 +83,7 @@ def prepared(style, **changes):
     )
     features = TASK.features(ROWS, PythonTokenizer(VOCAB), settings)
     model = TASK.model(
-        encoder(FAMILIES[style]), settings=settings, optimizer=AdamW(5e-3)
+        encoder(FAMILIES[style]), settings=settings, optimizer=AdamW(2e-3)
     )
     return model, features, settings
 
@@ -96,10 +96,8 @@ def test_learns_all_answers(style):
     before = judge.score(ROWS, features)
     everything = np.arange(len(features))
     batch, targets = features.batch(everything)
-    for step in range(300):
-        loss = float(model.train_on_batch(batch, targets))
-        if step % 20 == 19 and loss < 0.02:
-            break
+    for _ in range(150):
+        model.train_on_batch(batch, targets)
     after = judge.score(ROWS, features)
     assert before["em"] < 0.5
     assert after["em"] == after["f1"] == 1.0
@@ -115,8 +113,9 @@ def test_learns_all_answers(style):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_file_and_back(style, tmp_path):
-    model, features, _ = prepared(style)
-    model.answerable_weight = 0.3
+    _, features, _ = prepared(style)
+    network = encoder(FAMILIES[style])
+    model = SpanExtractor(network, head=style, dropout=0.2, answerable_weight=0.3)
     inputs = features.without_targets().batch(np.arange(3))
     wanted = model(inputs)
     plm.save_checkpoint(model, tmp_path / "m" / "model.ckpt")
@@ -125,13 +124,12 @@ def test_file_and_back(style, tmp_path):
         plm.load(tmp_path / "m", heads="task"),
         plm.load(tmp_path / "m", heads="span"),
         keras.models.load_model(tmp_path / "whole.keras"),
-        SpanExtractor.from_config(model.get_config()),
     ):
         assert isinstance(other, SpanExtractor)
         assert other.facts() == model.facts()
-        if other.name == "span_extractor" and hasattr(other, "load_report"):
-            for name, value in other(inputs).items():
-                assert np.array_equal(value, wanted[name])
+        assert other.facts()["answerable_weight"] == 0.3
+        for name, value in other(inputs).items():
+            assert np.array_equal(value, wanted[name]), name
 
 
 def test_no_names_for_the_head_of_another_code(tmp_path):
