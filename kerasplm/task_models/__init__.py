@@ -7,12 +7,14 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.task_models.base import TaskModel
 from kerasplm.task_models.classification import Classifier
+from kerasplm.task_models.span import SpanExtractor
 
-__all__ = ["MODELS", "Classifier", "TaskModel", "model_from_facts"]
+__all__ = ["MODELS", "Classifier", "SpanExtractor", "TaskModel", "model_from_facts"]
 
 MODELS: dict[str, type[TaskModel]] = {
     "classification": Classifier,
     "regression": Classifier,
+    "span": SpanExtractor,
 }
 
 

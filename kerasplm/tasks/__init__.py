@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kerasplm.errors import ConfigError
 from kerasplm.tasks.declared_classification import CLASSIFICATION
+from kerasplm.tasks.declared_span import SPAN
 from kerasplm.tasks.kinds import KINDS
 from kerasplm.tasks.own import task_from_json, with_labels
 from kerasplm.tasks.settings import Settings
@@ -21,7 +22,7 @@ __all__ = [
     "with_labels",
 ]
 
-TASKS: dict[str, Task] = {task.name: task for task in (*CLASSIFICATION,)}
+TASKS: dict[str, Task] = {task.name: task for task in (*CLASSIFICATION, *SPAN)}
 
 
 def task_named(name: str | Path) -> Task:
