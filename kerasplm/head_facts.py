@@ -71,13 +71,14 @@ def _dense(
     if bias is None:
         raise CheckpointError(f"{where}: the classifier has no bias (output_bias)")
     count = reader.shapes[bias][0]
-    facts: dict[str, Any] = {"kind": kind, "labels": [str(n) for n in range(count)]}
-    if kind != "tagging":
-        facts |= found.family.classifier
+    names = [str(n) for n in range(count)]
     for values in data.values():
         named = values.get("id2label")
-        if isinstance(named, dict) and set(named) == {str(n) for n in range(count)}:
-            facts["labels"] = [str(named[str(n)]) for n in range(count)]
+        if isinstance(named, dict) and set(named) == set(names):
+            names = [str(named[name]) for name in names]
+    facts: dict[str, Any] = {"kind": kind, "labels": names, **found.family.classifier}
+    if kind == "tagging":
+        facts = {"kind": kind, "labels": [], "tags": names}
     if found.tasks:
         facts["task"] = found.tasks[0]
     return facts

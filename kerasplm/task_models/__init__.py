@@ -7,12 +7,14 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.task_models.base import TaskModel
 from kerasplm.task_models.classification import Classifier
+from kerasplm.task_models.tagging import EntityTagger
 
-__all__ = ["MODELS", "Classifier", "TaskModel", "model_from_facts"]
+__all__ = ["MODELS", "Classifier", "EntityTagger", "TaskModel", "model_from_facts"]
 
 MODELS: dict[str, type[TaskModel]] = {
     "classification": Classifier,
     "regression": Classifier,
+    "tagging": EntityTagger,
 }
 
 

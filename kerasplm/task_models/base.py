@@ -30,6 +30,9 @@ class TaskModel(keras.Model):
 
     kind: ClassVar[str]
     """Key in `kerasplm.tasks.KINDS`."""
+    pooled: ClassVar[bool] = True
+    """Whether the head takes the pooled vector. If not, the pooler is not trained: it
+    has no gradient."""
 
     def __init__(
         self,
@@ -57,6 +60,22 @@ class TaskModel(keras.Model):
         A layer that no original code has is named "task/...".
         """
         raise NotImplementedError
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Return what training changes, without a pooler that has no effect."""
+        return self._with_effect(super().trainable_variables)
+
+    @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        """Return the same."""
+        return self._with_effect(super().trainable_weights)
+
+    def _with_effect(self, variables: list[keras.Variable]) -> list[keras.Variable]:
+        if self.pooled or self.encoder.pooler is None:
+            return variables
+        without = {id(variable) for variable in self.encoder.pooler.weights}
+        return [one for one in variables if id(one) not in without]
 
     def objective(self, inputs: Inputs, targets: Any, outputs: Any) -> Tensor:
         """Return the loss of a batch, a scalar in float32.
