@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from kerasplm.evaluation.entities import cluener_scores
 from kerasplm.tasks.rows import Entity, EntityRow
 
@@ -39,6 +41,36 @@ class EntityPrediction:
     def entities(self) -> tuple[Entity, ...]:
         """The entities without their scores, as a row has them."""
         return tuple(Entity(e.start, e.end, e.type) for e in self.found)
+
+
+def most_context(
+    windows: Sequence[tuple[int, int]], found: Sequence[Sequence[FoundEntity]]
+) -> list[FoundEntity]:
+    """Return what was found in the windows of a text, each part of it decided once.
+
+    Whether some characters are an entity is asked of the window in which they have
+    the most context, which is the smaller of the numbers of characters on both sides
+    plus a hundredth of the window; of equal ones the first window. So an entity that
+    a border cuts is not taken from there.
+
+    Args:
+        windows: First character of each and one behind its last.
+        found: The entities of each, in characters of the text.
+
+    Returns:
+        Sorted.
+    """
+    begins, ends = np.array(windows, "int64").reshape(-1, 2).T
+    bonus = 0.01 * (ends - begins)
+    kept = []
+    for window, entities in enumerate(found):
+        for e in entities:
+            context = np.minimum(e.start - begins, ends - e.end) + bonus
+            # In a window that does not hold it all there is no context at all.
+            whole = (begins <= e.start) & (e.end <= ends)
+            if np.where(whole, context, -1.0).argmax() == window:
+                kept.append(e)
+    return sorted(kept)
 
 
 def _cluener_f1(types: Sequence[str], rows: Any, predictions: Any) -> float:

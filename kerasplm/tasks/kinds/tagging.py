@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,12 @@ from kerasplm.task_models.tagging import (
     tags_of_types,
 )
 from kerasplm.tasks.entity_decoding import pointed, tagged
-from kerasplm.tasks.entity_predictions import METRICS, EntityPrediction, FoundEntity
+from kerasplm.tasks.entity_predictions import (
+    METRICS,
+    EntityPrediction,
+    FoundEntity,
+    most_context,
+)
 from kerasplm.tasks.entity_targets import SpanTargets, TagTargets
 from kerasplm.tasks.entity_tokens import (
     CUT,
@@ -42,7 +48,6 @@ from kerasplm.tasks.kinds.base import (
     Kind,
     Options,
     Scores,
-    best_window,
     windows,
     with_offsets,
 )
@@ -73,9 +78,9 @@ class EntityOptions(Options):
             cut into pieces as in pre-training, and of about one entity in a thousand
             a border lies inside a piece.
         stride: A text that is longer than `max_length` is cut into windows that begin
-            so many tokens apart. An entity is taken from the window in which its
-            first token has the most context: one of at most half of the overlap is
-            always whole there. 0 truncates.
+            so many tokens apart. An entity is taken from the window in which it has
+            the most context; one that is no longer than the overlap is whole in it.
+            0 truncates.
         threshold: Score above which a span of a pointer is an entity.
         head_size: Width of the pointer's queries and keys.
         crf_multiplier: How many times as fast as the encoder the transitions move.
@@ -119,24 +124,22 @@ class Tagging(Kind):
         offsets: Any = with_offsets(tokenizer)
         if options.characters:
             offsets = CharacterTokenizer(offsets)
-        sequences, owner, places, best, wanted = [], [], [], [], []
+        sequences, owner, places, wanted = [], [], [], []
         counts: collections.Counter[str] = collections.Counter()
         for n, row in enumerate(rows):
             ids, spans = offsets.tokenize_offsets(row.text)
             cuts = windows(len(ids), size, options.stride or size)
             cuts = cuts if options.stride else cuts[:1]
-            own = best_window(cuts, cuts[-1][1])
             entities, inexact = learnable(
                 row.entities or (), spans, options.decoder in POINTERS
             )
             counts += inexact
             whole: set[TokenEntity] = set()
-            for window, (start, end) in enumerate(cuts):
+            for start, end in cuts:
                 framed = [tokenizer.cls_id, *ids[start:end], tokenizer.sep_id]
                 sequences.append((framed, [0] * len(framed)))
                 owner.append(n)
                 places += [_NOWHERE, *spans[start:end], _NOWHERE]
-                best += [False, *(own[start:end] == window), False]
                 here = inside(entities, start, end)
                 whole.update(here)
                 # [CLS] comes first.
@@ -149,7 +152,6 @@ class Tagging(Kind):
             tokenizer.pad_id,
             owner,
             places=np.array(places, "int32").reshape(-1, 2),
-            best=np.array(best, bool),
         )
         if any(row.entities is None for row in rows):
             return found
@@ -232,15 +234,9 @@ class Tagging(Kind):
             )
         )
         out: list[list[FoundEntity]] = [[] for _ in chosen]
-        places, best = features.places, features.best
-        assert places is not None
-        assert best is not None
         for n, entity, score in every:
-            first = int(features.starts[chosen[n]]) + entity.start
-            last = first + entity.end - entity.start - 1
-            # A pointer may score [SEP], which comes from no character.
-            if best[first] and places[last, 0] >= 0:
-                start, end = int(places[first, 0]), int(places[last, 1])
+            start, end = features.characters(chosen[n], entity.start, entity.end)
+            if start >= 0 and end >= 0:  # a pointer may score [CLS] and [SEP]
                 out[n].append(FoundEntity(start, end, entity.type, score))
         return out
 
@@ -253,15 +249,15 @@ class Tagging(Kind):
         settings: "Settings",
     ) -> list[Any]:
         """Put the windows of a text together; of overlapping tags the likelier win."""
-        every: list[dict[tuple[int, int, str], FoundEntity]] = [{} for _ in rows]
-        for owner, entities in zip(features.owner, found, strict=True):
-            for e in entities:
-                key = (e.start, e.end, e.type)
-                every[owner][key] = max(e, every[owner].get(key, e))
-        merged = [sorted(one.values()) for one in every]
-        if settings.options.decoder in TAGGERS:
-            merged = [keep_apart(one, lambda e: -e.score) for one in merged]
-        return [EntityPrediction(tuple(one)) for one in merged]
+        begins = np.searchsorted(features.owner, np.arange(len(rows) + 1))
+        out = []
+        for first, stop in itertools.pairwise(begins):
+            spans = [features.characters(n, 1, -1) for n in range(first, stop)]
+            entities = most_context(spans, found[first:stop])
+            if settings.options.decoder in TAGGERS:
+                entities = keep_apart(entities, lambda e: -e.score)
+            out.append(EntityPrediction(tuple(entities)))
+        return out
 
     def score(
         self, task: "Task", rows: Sequence[Any], predictions: Sequence[Any]
