@@ -1,4 +1,4 @@
-"""Taggers that the original code fine-tuned, loaded whole: logits, losses, gradients."""
+"""Taggers that the original code fine-tuned, loaded whole: logits, losses."""
 
 import numpy as np
 import tensorflow as tf

@@ -12,6 +12,7 @@ from keras import ops
 
 from kerasplm.errors import ConfigError
 from kerasplm.task_heads.base import TaskHead, float_mask, one_hot, positive
+from kerasplm.task_heads.scanning import scan, swap
 
 Tensor = Any
 
@@ -182,8 +183,8 @@ def log_likelihood(
         total = real * grown + (1.0 - real) * total
         return total, total
 
-    by_time = (swap(logits), swap(mask), swap(linked))
-    total, _ = ops.scan(step, ops.zeros_like(logits[:, 0]), by_time)
+    by_time = (logits, mask, linked)
+    total, _ = scan(step, ops.zeros_like(logits[:, 0]), by_time)
     # Without a token the sum is over nothing, not over C empty paths.
     return score - ops.logsumexp(total, axis=1) * ops.max(mask, axis=1)
 
@@ -238,7 +239,7 @@ def best_path(
     linked = neighbours(mask)
 
     def forward(carry: tuple[Tensor, Tensor], x: tuple[Tensor, ...]) -> tuple[Any, Any]:
-        step, node, real, link = x
+        node, step, real, link = x
         paths = extend(carry[0], step)
         pointers = ops.cast(ops.argmax(paths, axis=1), "int32")
         grown = ops.where(ops.expand_dims(link, 1) > 0, ops.max(paths, axis=1), node)
@@ -247,25 +248,20 @@ def best_path(
 
     zeros = ops.zeros_like(nodes[:, 0])
     begin = (zeros, ops.zeros_like(zeros, dtype="int32"))
-    by_time = tuple(swap(x) for x in (steps, nodes, mask, linked))
-    (best, _), (_, pointers) = ops.scan(forward, begin, by_time)
+    (best, _), (_, pointers) = scan(forward, begin, (nodes, steps, mask, linked))
 
     def back(label: Tensor, x: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         # The pointers of a token lead from its label to that of the one before.
-        pointers, link = x
+        link, pointers = x
+        pointers = ops.cast(pointers, "int32")
         earlier = ops.take_along_axis(pointers, ops.expand_dims(label, 1), axis=1)
         label = ops.where(link > 0, earlier[:, 0], label)
         return label, label
 
     end = ops.cast(ops.argmax(best, axis=1), "int32")
-    _, path = ops.scan(back, end, (pointers[1:], swap(linked)[1:]), reverse=True)
+    _, path = scan(back, end, (linked[:, 1:], swap(pointers)[:, 1:]), reverse=True)
     path = ops.concatenate([path, ops.expand_dims(end, 0)], axis=0)
     return swap(path) * ops.cast(mask, "int32")
-
-
-def swap(x: Tensor) -> Tensor:
-    """Exchange batch and time."""
-    return ops.swapaxes(x, 0, 1)
 
 
 def restrict(
