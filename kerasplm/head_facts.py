@@ -103,11 +103,11 @@ def _dense(
     if bias is None:
         raise CheckpointError(f"{where}: the classifier has no bias (output_bias)")
     count = reader.shapes[bias][0]
-    facts: dict[str, Any] = {"kind": kind, "labels": [str(n) for n in range(count)]}
-    if kind != "tagging":
-        facts |= found.family.classifier
+    names = [str(n) for n in range(count)]
     for values in data.values():
         named = values.get("id2label")
-        if isinstance(named, dict) and set(named) == {str(n) for n in range(count)}:
-            facts["labels"] = [str(named[str(n)]) for n in range(count)]
-    return facts | task
+        if isinstance(named, dict) and set(named) == set(names):
+            names = [str(named[name]) for name in names]
+    if kind == "tagging":
+        return {"kind": kind, "labels": [], "tags": names} | task
+    return {"kind": kind, "labels": names, **found.family.classifier} | task

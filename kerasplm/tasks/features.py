@@ -61,6 +61,22 @@ class Features:
         """Return where the tokens of a feature of one sequence lie."""
         return slice(int(self.starts[feature]), int(self.starts[feature + 1]))
 
+    def characters(self, feature: int, start: int, end: int) -> tuple[int, int]:
+        """Return the characters from which some tokens of a feature come.
+
+        Args:
+            feature: Number of the feature.
+            start: First token, counted in the feature.
+            end: One behind the last token; a negative number counts from its end.
+
+        Returns:
+            First character and one behind the last, -1 for a special token.
+        """
+        if self.places is None:
+            raise ValueError("these features do not know their characters")
+        places = self.places[self.span(feature)][start:end]
+        return (int(places[0, 0]), int(places[-1, 1])) if len(places) else (-1, -1)
+
     def inputs(self, chosen: np.ndarray) -> dict[str, np.ndarray]:
         """Return the features padded to the longest of them.
 
