@@ -1,8 +1,8 @@
-"""Score answers in English: SQuAD 1.1, and 2.0 with questions that have no answer.
+r"""Score answers in English: SQuAD 1.1, and 2.0 with questions that have no answer.
 
     python -m kerasplm.evaluation.squad dev.json predictions.json
-    python -m kerasplm.evaluation.squad dev.json predictions.json --version 2 \\
-        --no-answer na_prob.json
+    python -m kerasplm.evaluation.squad --version 2 --no-answer na_prob.json \
+        dev.json predictions.json
 
 All scores are percent. Words are what spaces separate, so that a Chinese answer is one
 word: for Chinese use `kerasplm.evaluation.cmrc`.
@@ -161,17 +161,18 @@ def squad2_scores(
         DataError: A question has no prediction or no entry in `no_answer`.
 
     Example:
-        >>> squad2_scores({"a": ["blue"], "b": []}, {"a": "blue", "b": "red"})["NoAns_f1"]
-        0.0
+        >>> scores = squad2_scores({"a": ["blue"], "b": []}, {"a": "blue", "b": "red"})
+        >>> scores["exact"], scores["NoAns_f1"]
+        (50.0, 0.0)
 
     Source:
         SQuAD evaluate-v2.0.py; google-research/electra, finetune/qa/
         squad_official_eval.py.
     """
     _check_questions(references)
-    _check_all(references, predictions, "prediction")
+    _check_all(references, predictions, "expected a prediction")
     sure = dict.fromkeys(predictions, 0.0) if no_answer is None else no_answer
-    _check_all(references, sure, "probability of no answer")
+    _check_all(references, sure, "expected a probability of no answer")
     exact, f1 = {}, {}
     for question, answers in references.items():
         # An answer without words is no answer.
@@ -258,8 +259,8 @@ def _check_questions(references: Mapping[str, Any]) -> None:
 def _check_all(questions: Iterable[str], given: Mapping[str, Any], what: str) -> None:
     if missing := [question for question in questions if question not in given]:
         raise DataError(
-            f"expected a {what} for every question, found none for {missing[0]!r} "
-            f"({len(missing)} in all)"
+            f"{what} for every question, found none for "
+            f"{missing[0]!r}" + (f" and {len(missing) - 1} more" * (len(missing) > 1))
         )
 
 
@@ -280,12 +281,12 @@ def main(
     if version == "1":
         typer.echo(json.dumps(squad_scores(expected, found)))
         return
-    sure = None if no_answer is None else read_predictions(no_answer, float)
-    try:
-        scores = squad2_scores(expected, found, sure, threshold)
-    except DataError as error:
-        raise DataError(f"{no_answer or predictions}: {error}") from error
-    typer.echo(json.dumps(scores, indent=2))
+    _check_all(expected, found, f"{predictions}: expected a prediction")
+    sure = None
+    if no_answer is not None:
+        sure = read_predictions(no_answer, float)
+        _check_all(expected, sure, f"{no_answer}: expected a probability")
+    typer.echo(json.dumps(squad2_scores(expected, found, sure, threshold), indent=2))
 
 
 if __name__ == "__main__":
