@@ -22,7 +22,7 @@ from kerasplm.optimization import adamw
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.sources import open_source
 from kerasplm.task_models import Classifier, TaskModel
-from kerasplm.tasks import Rows, Settings, Task, task_named
+from kerasplm.tasks import Settings, Split, Task, task_named
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.judging import Judge
@@ -164,7 +164,7 @@ def _training_batches(
     return dataset_of(features, plans(), in_one_pass=True)
 
 
-def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Rows]:
+def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Split]:
     """Read all splits; the test split may be absent."""
     files = {name: getattr(settings, name) for name in ("train", "dev", "test")}
     folder = Path(data).expanduser()
@@ -216,7 +216,7 @@ def _remember(
     model: str | Path,
     task: Task,
     settings: Settings,
-    splits: dict[str, Rows],
+    splits: dict[str, Split],
 ) -> None:
     """Write what is being trained; refuse a folder in which something else was.
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import gzip
+import io
 import json
 import os
 import shutil
@@ -95,18 +96,20 @@ class Case:
         }
 
 
-def read_text(path: Path) -> str:
+def read_bytes(path: Path) -> bytes:
     """Read a reference; the compact copies of long ones are packed with gzip."""
     if path.is_file():
-        data = path.read_bytes()
-    else:
-        data = gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
-    return data.decode("utf-8")
+        return path.read_bytes()
+    return gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
+
+
+def read_text(path: Path) -> str:
+    return read_bytes(path).decode("utf-8")
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray]:
     """Read a file of arrays; many small ones are packed into one, with a list."""
-    with np.load(file) as data:
+    with np.load(io.BytesIO(read_bytes(file))) as data:
         arrays = {key: data[key] for key in data.files}
     if "packed" in arrays:
         values, at = arrays.pop("packed"), 0

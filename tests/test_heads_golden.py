@@ -105,12 +105,12 @@ def compare_gradients(case, compare, head, table, gradients) -> None:
         compare(f"gradient {name}", ours[name] / scale, theirs[name] / unit, HIDDEN)
 
 
-def span_case(case: Case):
+def span_case(case: Case, width: int):
     """Return the head that the original builds, its table, mask and reduction."""
     io, params = case.io, case.meta["params"]
     if "p_mask" in io:
         beams = {"start_beam": params["start_n_top"], "end_beam": params["end_n_top"]}
-        head = ConditionalSpanHead.albert(io["sequence_output"].shape[-1], **beams)
+        head = ConditionalSpanHead.albert(width, **beams)
         return head, ALBERT_SPAN, 1 - io["p_mask"], "mean"
     if "task" in params:
         # Questions and padding are closed; the first token stands for "no answer".
@@ -137,7 +137,7 @@ def test_span_head_golden(case: Case, tmp_path):
     io, compare = case.io, Comparison(case)
     folder = golden.complete(case, tmp_path)
     x = encode(case, folder, compare)
-    head, table, allowed, reduction = span_case(case)
+    head, table, allowed, reduction = span_case(case, x.shape[-1])
     fill(head, x.shape[-1], folder, table)
     starts = feature(io, "start_positions")
     targets = [starts, feature(io, "end_positions")]

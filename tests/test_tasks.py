@@ -300,9 +300,9 @@ def test_submission(tmp_path):
     task.submission(file, examples(3, labels=False), found)
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert lines == [
-        {"id": 0, "label": "100"},
-        {"id": 1, "label": "116"},
-        {"id": 2, "label": "106"},
+        {"id": 0, "label": "100", "label_desc": "news_story"},
+        {"id": 1, "label": "116", "label_desc": "news_game"},
+        {"id": 2, "label": "106", "label_desc": "news_house"},
     ]
 
 

@@ -93,3 +93,18 @@ def places_in(starts: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.nd
     mask = np.arange(max(lengths.max(initial=0), 1))[None] < lengths[:, None]
     at = (starts[chosen][:, None] + np.arange(mask.shape[1]))[mask]
     return at, mask
+
+
+def targets_named(name: str) -> type[Targets]:
+    """Return the class of targets of that name, among those that are imported.
+
+    Raises:
+        KeyError: There is none.
+    """
+    todo = [Targets]
+    while todo:
+        cls = todo.pop()
+        if cls.__name__ == name:
+            return cls
+        todo += cls.__subclasses__()
+    raise KeyError(name)

@@ -15,23 +15,26 @@ from kerasplm.optimization import AdamW
 from kerasplm.task_models import Classifier, TaskModel
 from kerasplm.tasks.batching import Order, batches_of
 from kerasplm.tasks.features import Features, dataset_of
+from kerasplm.tasks.formats import Format
 from kerasplm.tasks.kinds import KINDS, Kind
 from kerasplm.tasks.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows:
+class Split:
     """The rows of one split.
 
     Args:
         files: Where they were read.
         rows: One object per row, of the class of the task's kind.
         dropped: How many rows the format itself leaves out, by reason.
+        repaired: What was broken and could be put right, by what.
     """
 
     files: tuple[Path, ...]
     rows: tuple[Any, ...]
     dropped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    repaired: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -56,7 +59,7 @@ class Task:
         recipe: Fields of `Settings` that differ from their defaults.
         submission_file: Name of the file for the leaderboard; default
             "NAME_predict.json".
-        submission_fields: Fixed entries of each of its lines.
+        descriptions: What the labels mean, where the leaderboard's file says that too.
 
     Raises:
         ConfigError: There is no such kind, or no such option.
@@ -71,14 +74,14 @@ class Task:
     source: str
     kind: str = "classification"
     labels: tuple[str, ...] = ()
-    format: Any
+    format: Format
     pair: bool = False
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
     metric: str = ""
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     submission_file: str = ""
-    submission_fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    descriptions: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         """Check the kind and its options."""
@@ -111,7 +114,7 @@ class Task:
         options = self.engine.with_options({**self.options, **own})
         return Settings(**{**self.recipe, **common}, options=options)
 
-    def rows(self, path: str | Path, split: str) -> Rows:
+    def rows(self, path: str | Path, split: str) -> Split:
         """Read one split.
 
         Args:
@@ -121,11 +124,14 @@ class Task:
         Raises:
             DataError: A file is missing or broken; the message names the line.
         """
-        files = self.format.find(Path(path).expanduser(), split)
-        rows, dropped = self.format.read(
-            files, self.labels, labelled=split != "test", aliases=self.aliases
+        files = self.format.find(path, split)
+        found = self.format.read(
+            files,
+            self.labels,
+            labelled=None if split == "test" else True,
+            aliases=self.aliases,
         )
-        return Rows(tuple(files), tuple(rows), dropped)
+        return Split(tuple(files), tuple(found.rows), found.dropped, found.repaired)
 
     def has(self, folder: Path, split: str) -> bool:
         """Whether the folder holds the files of a split."""

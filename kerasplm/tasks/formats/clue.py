@@ -81,7 +81,7 @@ def read_pronouns(
                     target.whole(f"span{n}_index"),
                 )
                 there = max(start, 0)
-                if start < 0 or text[start : start + len(word)] != word:
+                if not word or start < 0 or not text.startswith(word, start):
                     if not repair:
                         raise target.place.wrong(
                             f"span{n}_text {shown(word)} at character {start}",

@@ -96,13 +96,16 @@ def read_table(
 
 
 def _number(place: Place, label: str) -> float:
-    try:
-        number = float(label)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
+    if not _is_number(label):
         raise place.wrong("a number as label", shown(label))
-    return number
+    return float(label)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
 
 
 class _Layout:
@@ -139,11 +142,17 @@ class _Layout:
             for place in way
             if isinstance(place, int)
         }
+        if min(self.numbers.values(), default=0) < 0:
+            raise ConfigError(
+                f"columns are counted from 0. Received: {min(self.numbers.values())}"
+            )
         self.separator, self.number, self.keep = separator, number, keep
         self.labels, self.aliases = labels, aliases
 
     def json(self, file: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
         """Give the records of a file of JSON lines."""
+        if not all(self.names[field] for field in self.texts):
+            raise Place(file).wrong("columns, as numbers name them", "JSON lines")
         for item in json_lines(file):
             record: dict[str, Any] = {
                 field: item.text(*self.names[field]) for field in self.texts
@@ -193,7 +202,7 @@ class _Layout:
 
     def is_header(self, cells: list[str]) -> bool:
         """Whether the first row holds names of columns."""
-        if not set(self.texts) <= set(self.numbers):
+        if not set(self.needed) <= set(self.numbers):
             return True
         mine = {name.lower() for way in self.names.values() for name in way}
         if not {cell.strip().lower() for cell in cells} & (_HEADER | mine):
@@ -204,7 +213,7 @@ class _Layout:
     def is_label(self, cell: str) -> bool:
         """Whether it can only be data."""
         if self.number:
-            return cell.replace(".", "", 1).isdigit()
+            return _is_number(cell)
         return self.aliases.get(cell, cell) in self.labels
 
     def named(self, place: Place, header: list[str]) -> dict[int, dict[str, int]]:
@@ -215,6 +224,8 @@ class _Layout:
             ways = [there[name.lower()] for name in names if name.lower() in there]
             if ways:
                 at[field] = ways[0]
+            elif not names and self.numbers[field] < len(header):
+                at[field] = self.numbers[field]
         missing = [field for field in self.needed if field not in at]
         most = max(self.numbers.values(), default=len(header))
         if missing and set(self.needed) <= set(self.numbers) and most < len(header):

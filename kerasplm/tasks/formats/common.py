@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ _TARGETS = {
     ChoiceRow: ("answer", "an answer"),
     RelationRow: ("triples", "relations"),
 }
+_HALF = re.compile("[\ud800-\udfff]")
 JSON_LINES = (".json", ".jsonl")
 
 
@@ -247,6 +249,8 @@ class Item:
         value = self.first(*keys)
         if value is None:
             return None
+        if isinstance(value, list | dict):
+            raise self.wrong("a label", keys, value)
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def wrong(self, expected: str, keys: Sequence[str], found: Any) -> DataError:
@@ -289,9 +293,7 @@ def _parsed(place: Place, text: str, expected: str) -> Any:
 
 def is_text(x: Any) -> bool:
     """Whether it is a string without halves of characters (JSON escapes allow them)."""
-    return isinstance(x, str) and (
-        x.isascii() or not any("\ud800" <= c <= "\udfff" for c in x)
-    )
+    return isinstance(x, str) and not _HALF.search(x)
 
 
 def is_whole(x: Any) -> bool:
@@ -308,8 +310,9 @@ def checked_label(
         DataError: The task has no such label.
     """
     label = aliases.get(label, label)
-    if labels and label not in labels:
-        raise place.wrong(f"a label of {listed(labels)}", shown(label))
+    if (labels and label not in labels) or not is_text(label):
+        wanted = f"a label of {listed(labels)}" if labels else "a text as label"
+        raise place.wrong(wanted, shown(label))
     return label
 
 

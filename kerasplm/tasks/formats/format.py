@@ -21,7 +21,7 @@ class Format:
             tuple of files that are read together.
 
     Example:
-        >>> form = FORMATS["lcqmc"]
+        >>> form = FORMATS["lcqmc"]  # doctest: +SKIP
         >>> files = form.find("data/lcqmc", "dev")  # doctest: +SKIP
         >>> rows = form.read(files, ("0", "1"), labelled=True, aliases={})
         ... # doctest: +SKIP
@@ -51,11 +51,7 @@ class Format:
             raise DataError(
                 f"{path}: expected a split of {', '.join(self.names)}, found {split!r}"
             )
-        found = [
-            files
-            for files in self.names[split]
-            if all((path / name).is_file() for name in files)
-        ]
+        found = self._there(path, split)
         if not found:
             there = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
             wanted = _wanted(self.names[split])
@@ -65,6 +61,18 @@ class Format:
             names = ", ".join(" + ".join(files) for files in same)
             raise DataError(f"{path}: expected one file for {split!r}, found {names}")
         return [path / name for name in found[0]]
+
+    def has(self, folder: str | Path, split: str) -> bool:
+        """Whether the folder holds the files of a split."""
+        return bool(self._there(Path(folder).expanduser(), split))
+
+    def _there(self, folder: Path, split: str) -> list[tuple[str, ...]]:
+        """Return the alternatives of which all files are in the folder."""
+        return [
+            files
+            for files in self.names.get(split, ())
+            if all((folder / name).is_file() for name in files)
+        ]
 
 
 def _stems(files: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Reading comprehension: CMRC 2018, DRCD, SQuAD."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -91,11 +92,10 @@ def read_questions(
 
 def _paragraphs(file: Path) -> Iterator[Item]:
     """Give what holds a passage and its questions."""
-    place, data = Place(file), json_document(file)
-    if isinstance(data, dict):
-        articles = Item(place, data).items("article", "data")
-    else:
-        articles = Item(place, {"data": data}).items("article", "data")
+    data = json_document(file)
+    if isinstance(data, list):
+        data = {"data": data}
+    articles = Item(Place(file), data).items("article", "data")
     for article in articles:
         if article.has("paragraphs"):
             yield from article.items("paragraph", "paragraphs")
@@ -152,7 +152,11 @@ def _converted(answer: Answer, context: str, convert: Callable[[str], str]) -> A
 def _simplifier() -> Callable[[str], str]:
     """Return a function from traditional to simplified that keeps the length."""
     try:
-        import zhconv
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it leaves the file of its table open
+            import zhconv
+
+            zhconv.convert("", "zh-hans")  # reads the table
     except ImportError as error:
         raise DataError(
             "simplified=True needs zhconv: pip install 'kerasplm[zhconv]'"

@@ -13,7 +13,7 @@ _STARTS = frozenset("BSUW")
 
 def closes(tags: Sequence[str]) -> bool:
     """Whether the tags mark the ends of entities (BIOES, BMES) or not (BIO)."""
-    return any(tag[0] in _ENDS and TAG.fullmatch(tag) for tag in tags)
+    return any(tag[:1] in _ENDS and TAG.fullmatch(tag) for tag in tags)
 
 
 def spans_of(tags: Sequence[str], closing: bool = False) -> tuple[list[Entity], int]:

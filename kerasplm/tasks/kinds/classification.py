@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasplm.encoder import Encoder
-from kerasplm.files import write_json_lines
 from kerasplm.task_models import Classifier
 from kerasplm.tasks.features import Features, joined
+from kerasplm.tasks.formats.submissions import write_labels
 from kerasplm.tasks.kinds.base import Kind, Options, Scores, windows
 from kerasplm.tasks.rows import TextRow
 from kerasplm.tasks.targets import ClassTargets, Targets
@@ -160,12 +160,14 @@ class Classification(Kind):
         rows: Sequence[Any],
         predictions: Sequence[Any],
     ) -> None:
-        """Write CLUE's format, one JSON object per line."""
-        lines = (
-            {"id": row.id, "label": p.label, **task.submission_fields}
-            for row, p in zip(rows, predictions, strict=True)
-        )
-        write_json_lines(path, lines)
+        """Write CLUE's lines; of a group the place of the row that was chosen."""
+        labels = [prediction.label for prediction in predictions]
+        if rows and rows[0].group is not None:
+            chosen: dict[Any, list[str]] = {}
+            for row, label in zip(rows, labels, strict=True):
+                chosen.setdefault(row.group, []).append(label)
+            labels = [str(of.index(task.labels[-1])) for of in chosen.values()]
+        write_labels(path, rows, labels, task.descriptions)
 
 
 def text_features(
