@@ -100,7 +100,11 @@ def finetune(
     _check_fit(encoder, settings, task, tokenizer)
     _remember(folder, model, task, settings, splits)
     features = {
-        name: task.features(split.rows, tokenizer, settings)
+        name: task.features(
+            task.engine.training_rows(split.rows) if name == "train" else split.rows,
+            tokenizer,
+            settings,
+        )
         for name, split in splits.items()
     }
     if features["dev"].targets is None:

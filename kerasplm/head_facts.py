@@ -11,7 +11,9 @@ from kerasplm.published import own_block
 
 JsonFiles = Mapping[Path, Mapping[str, Any]]
 # Kinds whose head is one dense layer, of which the bias tells the number of labels.
-_DENSE = ("classification", "regression", "tagging")
+_DENSE = ("classification", "regression", "tagging", "choice")
+# Kinds whose head has no weights of its own: every checkpoint holds it.
+_WEIGHTLESS = ("embedding",)
 
 
 def head_facts(
@@ -49,6 +51,8 @@ def head_facts(
     own = [facts for facts in own if facts["kind"] == kind]
     if own:
         return own[0] | ({"task": found.tasks[0]} if len(found.tasks) == 1 else {})
+    if kind in _WEIGHTLESS:
+        return {"kind": kind, "labels": []}
     return _dense(kind, found, reader, data, where) if kind in _DENSE else None
 
 
@@ -74,10 +78,18 @@ def _dense(
     facts: dict[str, Any] = {"kind": kind, "labels": [str(n) for n in range(count)]}
     if kind != "tagging":
         facts |= found.family.classifier
+    if kind == "choice":
+        if count != 1:
+            raise CheckpointError(
+                f"{where}: expected one output for each choice, found {count}"
+            )
+        return facts | {"labels": []} | _task(found)
     for values in data.values():
         named = values.get("id2label")
         if isinstance(named, dict) and set(named) == {str(n) for n in range(count)}:
             facts["labels"] = [str(named[str(n)]) for n in range(count)]
-    if found.tasks:
-        facts["task"] = found.tasks[0]
-    return facts
+    return facts | _task(found)
+
+
+def _task(found: Match) -> dict[str, str]:
+    return {"task": found.tasks[0]} if found.tasks else {}

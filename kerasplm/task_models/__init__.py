@@ -6,13 +6,24 @@ from typing import Any
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.task_models.base import TaskModel
+from kerasplm.task_models.choice import MultipleChoice
 from kerasplm.task_models.classification import Classifier
+from kerasplm.task_models.embedding import SentenceEncoder
 
-__all__ = ["MODELS", "Classifier", "TaskModel", "model_from_facts"]
+__all__ = [
+    "MODELS",
+    "Classifier",
+    "MultipleChoice",
+    "SentenceEncoder",
+    "TaskModel",
+    "model_from_facts",
+]
 
 MODELS: dict[str, type[TaskModel]] = {
     "classification": Classifier,
     "regression": Classifier,
+    "choice": MultipleChoice,
+    "embedding": SentenceEncoder,
 }
 
 

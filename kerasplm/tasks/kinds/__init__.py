@@ -1,8 +1,13 @@
 """The kinds of tasks."""
 
 from kerasplm.tasks.kinds.base import Kind, Options
+from kerasplm.tasks.kinds.choice import Choice
 from kerasplm.tasks.kinds.classification import Classification
+from kerasplm.tasks.kinds.embedding import Embedding
+from kerasplm.tasks.kinds.regression import Regression
 
 __all__ = ["KINDS", "Kind", "Options"]
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Classification(),)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (Classification(), Regression(), Choice(), Embedding())
+}
