@@ -236,9 +236,11 @@ def exclusive(groups: Sequence[Sequence[np.ndarray]]) -> list[list[int]]:
 
     Source: `get_final_predictions` of CLUEbenchmark/CLUE CHID_preprocess.py.
     """
+    if not groups:
+        return []
     sizes = [len(group) for group in groups]
-    most = max(sizes, default=0)
-    width = max((len(row) for group in groups for row in group), default=0)
+    most = max(sizes)
+    width = max(len(row) for group in groups for row in group)
     # Candidates first, in the order in which equal scores are compared.
     scores = np.full((len(groups), width, most), -np.inf)
     for g, group in enumerate(groups):

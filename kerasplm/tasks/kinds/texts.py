@@ -155,4 +155,5 @@ def mean_by_owner(values: np.ndarray, owner: np.ndarray, count: int) -> np.ndarr
         return values
     starts = np.searchsorted(owner, np.arange(count))
     sums = np.add.reduceat(values, starts, axis=0)
-    return sums / np.bincount(owner, minlength=count)[:, None]
+    counts = np.bincount(owner, minlength=count)
+    return sums / counts.reshape(-1, *[1] * (values.ndim - 1))
