@@ -89,7 +89,7 @@ def test_one_sees_another_before_its_best_is_gone():
 
 @pytest.fixture(scope="module")
 def answered():
-    return learn(C3, questions(), epochs=80)
+    return learn(C3, questions(), epochs=60, rate=2e-3, batch_size=6)
 
 
 @pytest.fixture(scope="module")

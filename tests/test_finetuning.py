@@ -25,6 +25,7 @@ def test_it_learns_and_writes_everything(done, place):
     out = place / "out"
     assert sorted(f.name for f in out.iterdir()) == [
         "chnsenticorp_predict.json",
+        "features",
         "history.csv",
         "learning_curve.png",
         "model",

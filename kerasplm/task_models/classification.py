@@ -86,3 +86,8 @@ class Classifier(PooledModel):
         return ops.mean(
             ops.sparse_categorical_crossentropy(targets, outputs, from_logits=True)
         )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a configuration JSON of ours says of the head."""
+        kind = self.kind if len(self.labels) > 1 else "regression"
+        return super().facts() | {"kind": kind}

@@ -12,8 +12,7 @@ CHOICE = (
         pair=True,
         format=FORMATS["c3"],
         options={"layout": "question", "fill": 4},
-        recipe={"max_length": 512, "batch_size": 24, "epochs": 8, "warmup": 0.1},
-        submission_file="c311_predict.json",
+        submissions={"test": "c310_predict.json", "test1.1": "c311_predict.json"},
     ),
     Task(
         name="chid",
@@ -21,12 +20,7 @@ CHOICE = (
         source="Zheng et al., ACL 2019; CLUEbenchmark/CLUE run_multichoice_mrc.py",
         kind="choice",
         format=FORMATS["chid"],
-        options={
-            "layout": "cloze",
-            "exclusive": True,
-            "submission": "dictionary",
-        },
-        recipe={"max_length": 64, "batch_size": 24, "epochs": 3, "warmup": 0.06},
-        submission_file="chid11_predict.json",
+        options={"layout": "cloze", "exclusive": True, "submission": "dictionary"},
+        submissions={"test": "chid10_predict.json", "test1.1": "chid11_predict.json"},
     ),
 )

@@ -11,7 +11,6 @@ SIMILARITY = (
         kind="regression",
         pair=True,
         format=FORMATS["sts"],
-        recipe={"batch_size": 16, "epochs": 10, "warmup": 0.06},
     ),
     Task(
         name="lcqmc_retrieval",
@@ -21,6 +20,6 @@ SIMILARITY = (
         labels=("0", "1"),
         pair=True,
         format=FORMATS["lcqmc"],
-        recipe={"max_length": 32, "batch_size": 64},
+        recipe={"batch_size": 64},
     ),
 )
