@@ -96,6 +96,8 @@ def finetune(
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
     splits = read_splits(task, data, settings)
+    taken = task.engine.training_rows(splits["train"].rows)
+    splits["train"] = dataclasses.replace(splits["train"], rows=tuple(taken))
     tokenizer = load_tokenizer(model, family=settings.family)
     keras.utils.set_random_seed(settings.seed)
     with precision(settings.mixed_precision):

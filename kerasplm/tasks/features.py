@@ -26,6 +26,7 @@ class Features:
         pad_id: Id of padding.
         owner: (features,), the row of each feature; rows are in order.
         choices: Sequences per feature; 0 = one, and batches have no axis for them.
+            The last ones may be empty.
         targets: What the model shall say; None if the file does not tell.
         places: (tokens, 2) int32: the characters [start, end) of the row's text from
             which each token comes, (-1, -1) for special tokens and other texts. None
@@ -82,10 +83,12 @@ class Features:
 
         Returns:
             `token_ids`, `segment_ids`, `padding_mask` and, if there is one,
-            `allowed_mask`, all (B, T); or (B, C, T) for C choices.
+            `allowed_mask`, all (B, T); or (B, C, T) for C choices. Choices that are
+            empty in all of these features are left out.
         """
         if self.choices:
-            many = np.arange(self.choices)
+            filled = np.diff(self.starts).reshape(-1, self.choices)[chosen] > 0
+            many = np.arange(max(filled.sum(1).max(initial=0), 1))
             sequences = (chosen[:, None] * self.choices + many).reshape(-1)
         else:
             sequences = chosen
@@ -103,7 +106,7 @@ class Features:
             inputs["allowed_mask"] = np.zeros(mask.shape, bool)
             inputs["allowed_mask"][mask] = self.allowed[at]
         if self.choices:
-            shape = (len(chosen), self.choices, mask.shape[1])
+            shape = (len(chosen), len(many), mask.shape[1])
             inputs = {name: x.reshape(shape) for name, x in inputs.items()}
         return inputs
 
