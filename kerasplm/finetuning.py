@@ -88,7 +88,7 @@ def finetune(
     Example:
         >>> finetune("albert_tiny", "lcqmc", "data/lcqmc", "out")  # doctest: +SKIP
     """
-    task = task_named(task) if isinstance(task, str) else task
+    task = (task_named(task) if isinstance(task, str) else task).at(data)
     settings = settings or task.settings()
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():

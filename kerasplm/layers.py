@@ -327,8 +327,12 @@ class Block(ConfiguredLayer):
         relative: Tensor | None = None,
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Map (B, T, D) to (B, T, D); also return the scores (B, N, T, S)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Map (B, T, D) to (B, T, D).
+
+        Also return the scores (B, N, T, S), and the last residual sum (B, T, D),
+        which "post" normalises and "pre" does not.
+        """
         pre = self.config.ln_type == "pre"
         a, scores = self.attention(
             self.attention_norm(x) if pre else x,
@@ -342,4 +346,4 @@ class Block(ConfiguredLayer):
             x = self.attention_norm(x)
         f = self.ffn(self.ffn_norm(x) if pre else x)
         x = x + self.dropout(f, training=training)
-        return (x if pre else self.ffn_norm(x)), scores
+        return (x if pre else self.ffn_norm(x)), scores, x

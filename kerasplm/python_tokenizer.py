@@ -189,6 +189,18 @@ class PythonTokenizer(TokenizerBase):
         """Return the tokens of one text, without special tokens."""
         return [self._words.tokens[i] for i in self._ids(text)]
 
+    def tokenize_offsets(self, text: str) -> tuple[list[int], list[Span]]:
+        """Return the ids of one text and their spans, without special tokens.
+
+        Args:
+            text: The text.
+
+        Returns:
+            Token ids, and the ``(start, end)`` of each, as in ``encode_offsets``.
+        """
+        located = self._located(text)
+        return [i for i, _ in located], [span for _, span in located]
+
     def encode_offsets(
         self, text: str, pair: str | None = None, *, max_length: int | None = None
     ) -> tuple[list[int], list[int], list[Span]]:

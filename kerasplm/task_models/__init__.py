@@ -7,12 +7,20 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.task_models.base import TaskModel
 from kerasplm.task_models.classification import Classifier
+from kerasplm.task_models.relation import RelationExtractor
 
-__all__ = ["MODELS", "Classifier", "TaskModel", "model_from_facts"]
+__all__ = [
+    "MODELS",
+    "Classifier",
+    "RelationExtractor",
+    "TaskModel",
+    "model_from_facts",
+]
 
 MODELS: dict[str, type[TaskModel]] = {
     "classification": Classifier,
     "regression": Classifier,
+    "relation": RelationExtractor,
 }
 
 

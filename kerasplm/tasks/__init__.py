@@ -4,13 +4,14 @@ import difflib
 
 from kerasplm.errors import ConfigError
 from kerasplm.tasks.declared_classification import CLASSIFICATION
+from kerasplm.tasks.declared_relation import RELATION
 from kerasplm.tasks.kinds import KINDS
 from kerasplm.tasks.settings import Settings
 from kerasplm.tasks.task import Split, Task
 
 __all__ = ["KINDS", "TASKS", "Settings", "Split", "Task", "task_named"]
 
-TASKS: dict[str, Task] = {task.name: task for task in (*CLASSIFICATION,)}
+TASKS: dict[str, Task] = {task.name: task for task in (*CLASSIFICATION, *RELATION)}
 
 
 def task_named(name: str) -> Task:
