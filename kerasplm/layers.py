@@ -82,7 +82,14 @@ class ConfiguredLayer(keras.layers.Layer):
 
 
 class Embeddings(ConfiguredLayer):
-    """Sum the word, segment and position vectors, normalise, map to width D."""
+    """Sum the word, segment and position vectors, normalise, map to width D.
+
+    With `hierarchical_positions` (alpha) and a table p of n rows, position q >= n has
+    the vector alpha * u[q // n] + (1 - alpha) * u[q % n], in which
+    u[i] = (p[i] - alpha * p[0]) / (1 - alpha). For q < n that would be p[q].
+
+    Source: `PositionEmbedding(hierarchical=...)` of bojone/bert4keras layers.py.
+    """
 
     def __init__(self, config: Config, name: str = "embeddings") -> None:
         super().__init__(config, name)
@@ -146,15 +153,32 @@ class Embeddings(ConfiguredLayer):
 
     def _positions(self, token_ids: Tensor, position_ids: Tensor | None) -> Tensor:
         assert self.position is not None
+        alpha = self.config.hierarchical_positions
         if position_ids is not None:
-            return ops.take(self.position, ops.cast(position_ids, "int32"), axis=0)
-        length, rows = token_ids.shape[1], self.config.max_position_embeddings
-        if length is not None and length > rows:
+            return self._position_rows(ops.cast(position_ids, "int32"))
+        length, most = token_ids.shape[1], self.config.max_positions
+        if length is not None and most is not None and length > most:
             raise ValueError(
-                f"The model has {rows} positions (max_position_embeddings). "
-                f"Received: {length} tokens per row; truncate with max_length={rows}"
+                f"The model has {most} positions (max_position_embeddings). "
+                f"Received: {length} tokens per row; truncate with max_length={most}"
             )
+        if alpha is not None:
+            places = ops.arange(ops.shape(token_ids)[1], dtype="int32")
+            return self._position_rows(places)
         return self.position[: ops.shape(token_ids)[1]]
+
+    def _position_rows(self, places: Tensor) -> Tensor:
+        """Map positions of any shape to their vectors."""
+        table, alpha = self.position, self.config.hierarchical_positions
+        if alpha is None:
+            return ops.take(table, places, axis=0)
+        rows = self.config.max_position_embeddings
+        low = ops.take(table, places % rows, axis=0)
+        high = ops.take(table, places // rows, axis=0)
+        shift = alpha * table[0]
+        composed = alpha * (high - shift) + (1.0 - alpha) * (low - shift)
+        behind = ops.expand_dims(places >= rows, -1)
+        return ops.where(behind, composed / (1.0 - alpha), low)
 
     def attend(self, x: Tensor) -> Tensor:
         """Map (..., E) vectors to scores of every word (..., V): the tied decoder.

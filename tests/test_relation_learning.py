@@ -27,7 +27,7 @@ def learn(decoder, epochs, rows=ROWS, **changes):
         for n in range(epochs)
     )
     data = dataset_of(features, plans, in_one_pass=True)
-    model.fit(data, verbose=0, shuffle=False)
+    model.fit(data, steps_per_epoch=epochs, verbose=0, shuffle=False)
     return Judge(TASK, model, settings), features
 
 
@@ -58,35 +58,37 @@ def test_predictions_are_parts_of_the_text(learnt):
 
 def test_windows_are_put_together(learnt):
     judge, _ = learnt
-    model = judge.model
-    rows = [
-        row(
-            0, ROWS[4].text + ROWS[2].text + ROWS[4].text, *[], ("东国", "首都", "白城")
-        )
-    ]
-    settings = TASK.settings(max_length=12, stride=10, decoder=model.decoder)
+    text = ROWS[4].text + ROWS[2].text + ROWS[4].text  # nine tokens each
+    rows = [row(0, text), row(1, ROWS[5].text)]
+    settings = TASK.settings(max_length=11, stride=9, decoder=judge.model.decoder)
     features = TASK.features(rows, TOKENIZER, settings)
-    assert features.owner.tolist() == [0, 0, 0]
-    assert [features.starts[n + 1] - features.starts[n] for n in range(3)] == [
-        12
-    ] * 2 + [11]
-    found, _ = Judge(TASK, model, settings).found(features)
-    predictions, _ = Judge(TASK, model, settings).predict(rows, features)
-    by_window = [{(s, p, o) for s, p, o, _ in window} for window in found]
-    assert ((0, 2), 2, (6, 8)) in by_window[0]
-    triples = predictions[0].triples
-    assert Triple("东国", "首都", "白城") in triples
-    assert len(set(triples)) == len(triples)
-    best = max(
-        score
-        for window in found
-        for s, p, o, score in window
-        if rows[0].text[slice(*s)] == "东国"
-        and p == 2
-        and rows[0].text[slice(*o)] == "白城"
-    )
-    one = next(r for r in predictions[0].relations if r.triple.subject == "东国")
-    assert one.score == best
+    assert features.owner.tolist() == [0, 0, 0, 1]
+    first, second = Judge(TASK, judge.model, settings).predict(rows, features)[0]
+    assert [(one.triple, one.subject, one.object) for one in first.relations] == [
+        (Triple("东国", "首都", "白城"), (0, 2), (6, 8)),
+        (Triple("赵立", "父亲", "赵大山"), (9, 11), (15, 18)),
+    ]
+    assert second.triples == (Triple("西国", "首都", "河口"),)
+
+
+def test_of_equal_triples_the_surest_counts():
+    rows = [row(0, "甲乙甲乙"), row(1, "丙")]
+    features = TASK.features(rows, TOKENIZER, TASK.settings(max_length=4, stride=2))
+    windows = [
+        [((0, 1), 0, (1, 2), 0.6)],
+        [((2, 3), 0, (3, 4), 0.9), ((0, 1), 2, (3, 4), 0.7)],
+        [],
+    ]
+    found = TASK.engine.predictions(TASK, rows, features, windows, TASK.settings())
+    assert found == [
+        RelationPrediction(
+            (
+                FoundRelation(Triple("甲", "作者", "乙"), (2, 3), (3, 4), 0.9),
+                FoundRelation(Triple("甲", "首都", "乙"), (0, 1), (3, 4), 0.7),
+            )
+        ),
+        RelationPrediction(()),
+    ]
 
 
 def prediction(*triples):

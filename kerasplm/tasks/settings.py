@@ -18,6 +18,8 @@ class Settings:
         learning_rate: Peak of the schedule.
         warmup: Share of the steps in which the rate rises, in [0, 1].
         max_length: Tokens per input, special tokens included.
+        hierarchical_positions: Lets a model with a table of positions take longer
+            inputs, see `Config`; None leaves what its configuration says.
         dropout: Dropout inside the encoder; None leaves what its configuration says.
         head_dropout: Dropout before the head, in [0, 1).
         evaluations: Evaluations on the development set per epoch.
@@ -46,6 +48,7 @@ class Settings:
     learning_rate: float = 2e-5
     warmup: float = 0.1
     max_length: int = 128
+    hierarchical_positions: float | None = None
     dropout: float | None = None
     head_dropout: float = 0.1
     evaluations: int = 1
