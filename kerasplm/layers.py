@@ -18,7 +18,7 @@ import keras
 from keras import ops
 
 from kerasplm.config import BaseConfig, Config
-from kerasplm.relative import by_distance, by_key, rotate
+from kerasplm.relative import by_distance, by_key, position_rows, rotate
 
 Tensor = Any
 
@@ -82,14 +82,7 @@ class ConfiguredLayer(keras.layers.Layer):
 
 
 class Embeddings(ConfiguredLayer):
-    """Sum the word, segment and position vectors, normalise, map to width D.
-
-    With `hierarchical_positions` (alpha) and a table p of n rows, position q >= n has
-    the vector alpha * u[q // n] + (1 - alpha) * u[q % n], in which
-    u[i] = (p[i] - alpha * p[0]) / (1 - alpha). For q < n that would be p[q].
-
-    Source: `PositionEmbedding(hierarchical=...)` of bojone/bert4keras layers.py.
-    """
+    """Sum the word, segment and position vectors, normalise, map to width D."""
 
     def __init__(self, config: Config, name: str = "embeddings") -> None:
         super().__init__(config, name)
@@ -155,7 +148,7 @@ class Embeddings(ConfiguredLayer):
         assert self.position is not None
         alpha = self.config.hierarchical_positions
         if position_ids is not None:
-            return self._position_rows(ops.cast(position_ids, "int32"))
+            return position_rows(self.position, position_ids, alpha)
         length, most = token_ids.shape[1], self.config.max_positions
         if length is not None and most is not None and length > most:
             raise ValueError(
@@ -163,22 +156,9 @@ class Embeddings(ConfiguredLayer):
                 f"Received: {length} tokens per row; truncate with max_length={most}"
             )
         if alpha is not None:
-            places = ops.arange(ops.shape(token_ids)[1], dtype="int32")
-            return self._position_rows(places)
+            places = ops.arange(ops.shape(token_ids)[1])
+            return position_rows(self.position, places, alpha)
         return self.position[: ops.shape(token_ids)[1]]
-
-    def _position_rows(self, places: Tensor) -> Tensor:
-        """Map positions of any shape to their vectors."""
-        table, alpha = self.position, self.config.hierarchical_positions
-        if alpha is None:
-            return ops.take(table, places, axis=0)
-        rows = self.config.max_position_embeddings
-        low = ops.take(table, places % rows, axis=0)
-        high = ops.take(table, places // rows, axis=0)
-        shift = alpha * table[0]
-        composed = alpha * (high - shift) + (1.0 - alpha) * (low - shift)
-        behind = ops.expand_dims(places >= rows, -1)
-        return ops.where(behind, composed / (1.0 - alpha), low)
 
     def attend(self, x: Tensor) -> Tensor:
         """Map (..., E) vectors to scores of every word (..., V): the tied decoder.

@@ -9,6 +9,7 @@ import pytest
 import kerasplm as plm
 from kerasplm.errors import ConfigError
 from kerasplm.exporting import check_length
+from kerasplm.relative import position_rows
 from tests.models import change
 
 ROWS, ALPHA = 40, 0.3  # positions of `tiny_config`
@@ -26,7 +27,7 @@ def test_vectors_behind_the_table_are_composed(tiny_config):
     base = (table - ALPHA * table[0]) / (1 - ALPHA)
     for q in (0, 1, 39, 40, 41, 79, 80, 1000, 1599):
         wanted = ALPHA * base[q // ROWS] + (1 - ALPHA) * base[q % ROWS]
-        ours = embeddings._position_rows(keras.ops.convert_to_tensor([q]))[0]
+        ours = position_rows(embeddings.position, [q], ALPHA)[0]
         np.testing.assert_allclose(ours, wanted, atol=1e-7)
     assert config.max_positions == 1600
     assert len(embeddings.weights) == len(plm.Encoder(tiny_config).embeddings.weights)
