@@ -89,7 +89,7 @@ def finetune(
     Example:
         >>> finetune("albert_tiny", "lcqmc", "data/lcqmc", "out")  # doctest: +SKIP
     """
-    task = task if isinstance(task, Task) else task_named(task)
+    task = (task if isinstance(task, Task) else task_named(task)).at(data)
     settings = settings or task.settings(model=model)
     task = with_labels(task, data, settings.train)
     folder = Path(output).expanduser()
@@ -193,6 +193,8 @@ def _encoder(model: str | Path, settings: Settings) -> Encoder:
     if settings.dropout is not None:
         fields["hidden_dropout_prob"] = settings.dropout
         fields["attention_probs_dropout_prob"] = settings.dropout
+    if settings.hierarchical_positions is not None:
+        fields["hierarchical_positions"] = settings.hierarchical_positions
     if settings.from_scratch:
         config = load_config(model, family=settings.family, **fields)
         if not isinstance(config, Config):
@@ -211,11 +213,12 @@ def _check_fit(
             f"{task.name} is a task of pairs, but the model knows one segment only "
             "(type_vocab_size)"
         )
-    limit = config.max_position_embeddings
-    if config.position == "absolute" and settings.max_length > limit:
+    limit = config.max_positions
+    if limit is not None and settings.max_length > limit:
         raise ConfigError(
             f"max_length={settings.max_length}, but the model has {limit} positions "
-            "(max_position_embeddings)"
+            "(max_position_embeddings); with hierarchical_positions=0.4 it takes their "
+            "square"
         )
 
 

@@ -1,6 +1,7 @@
 """Run a task model over features: outputs, loss, predictions."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -29,6 +30,9 @@ class Judge:
         self.settings = settings
         self._call = tf.function(self._outputs, autograph=False, reduce_retracing=True)
         self._both = tf.function(self._judged, autograph=False, reduce_retracing=True)
+        self._answer = tf.function(
+            self._answered, autograph=False, reduce_retracing=True
+        )
 
     def _outputs(self, inputs: Any) -> Any:
         outputs = self.model(inputs, training=False)
@@ -38,6 +42,15 @@ class Judge:
         outputs = self.model(inputs, training=False)
         loss = self.model.objective(inputs, targets, outputs)
         return keras.tree.map_structure(_float32, outputs), loss
+
+    def _answered(self, outputs: Any, question: Any) -> Any:
+        answer = self.model.answer(outputs, question)
+        return keras.tree.map_structure(_float32, answer)
+
+    def _ask(self, outputs: Any, question: Mapping[str, np.ndarray]) -> Any:
+        tensors = {name: tf.constant(x) for name, x in question.items()}
+        answer = self._answer(outputs, tensors)
+        return keras.tree.map_structure(np.asarray, answer)
 
     def found(self, features: Features) -> tuple[list[Any], float | None]:
         """Return what the model finds in every feature, and the mean loss.
@@ -57,7 +70,13 @@ class Judge:
             else:
                 outputs, loss = self._both(*batch)
                 total += float(loss) * len(chosen)
-            arrays = keras.tree.map_structure(np.asarray, outputs)
+            arrays = self.task.engine.second_pass(
+                features,
+                chosen,
+                keras.tree.map_structure(np.asarray, outputs),
+                self.settings,
+                functools.partial(self._ask, outputs),
+            )
             found = self.task.engine.found(
                 self.task, features, chosen, arrays, self.settings
             )
