@@ -223,26 +223,6 @@ class PythonTokenizer(TokenizerBase):
             spans += others[: len(ids) - segment - 1] + none
         return ids, [0] * segment + [1] * (len(ids) - segment), spans
 
-    def tokenize_offsets(self, text: str) -> tuple[list[int], list[Span]]:
-        """Return the ids of one text and where each token comes from.
-
-        Args:
-            text: The text.
-
-        Returns:
-            Ids without special tokens, and spans as of `encode_offsets`.
-
-        Raises:
-            ValueError: As for `encode_offsets`.
-
-        Example:
-            >>> vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "你", "好"]
-            >>> PythonTokenizer(vocab).tokenize_offsets("你 好")
-            ([4, 5], [(0, 1), (2, 3)])
-        """
-        located = self._located(text)
-        return [i for i, _ in located], [span for _, span in located]
-
     def _frame(
         self, first: list[int], second: list[int] | None, max_length: int | None
     ) -> tuple[list[int], int]:
