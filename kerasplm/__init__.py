@@ -46,6 +46,7 @@ _LAZY = {
     "load_config": "kerasplm.zoo",
     "load_tokenizer": "kerasplm.tokenizing",
     "model_info": "kerasplm.catalogue",
+    "pipeline": "kerasplm.pipelines",
     "save_checkpoint": "kerasplm.saving",
     "save_huggingface": "kerasplm.huggingface_out",
     "save_model_garden": "kerasplm.model_garden_out",
