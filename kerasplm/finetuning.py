@@ -17,7 +17,10 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
-from kerasplm.files import read_json, write_text
+from kerasplm.files import read_json, write_bytes, write_json, write_text
+from kerasplm.report.card import model_card
+from kerasplm.report.outputs import EpochLogs, run_facts, write_details
+from kerasplm.report.pictures import curves
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.sources import open_source
 from kerasplm.task_models import Classifier, TaskModel
@@ -72,10 +75,12 @@ def finetune(
         task: A task or its name in `TASKS`.
         data: Folder with the train, dev and (optional) test files.
         output: Folder for the results: `model/` (TF1 names, configuration,
-            vocabulary), `saved_model/` (takes strings; not for a vocabulary of
-            words), `learning_curve.png`, `history.csv`, `results.json`,
+            vocabulary, card), `saved_model/` (takes strings; not for a vocabulary of
+            words), `learning_curve.png`, `history.csv`, `tensorboard/`,
+            `dev_predictions.jsonl`, `dev_details.json` (confusions, worst and longest
+            rows), `run.json` (data, settings and their sources), `results.json`,
             `{task}_predict.json` if there is a test file, and `state/` while
-            training.
+            training. `kerasplm.report.write_report` makes one report of many.
         settings: Default is the published recipe for task and model,
             `task.settings(model)`; `task.settings(model, epochs=5)` changes it.
         verbose: As for `keras.Model.fit`.
@@ -116,6 +121,8 @@ def finetune(
         network = task.model(encoder, settings=settings, optimizer=optimizer)
     # Before hours of training: the result can be saved.
     their_names(network, family_of(network, settings.family))
+    facts = run_facts(model, network, task, settings, splits)
+    write_json(folder / "run.json", facts)
     judge = Judge(task, network, settings)
     state = TrainingState(
         folder / "state",
@@ -132,7 +139,7 @@ def finetune(
         state,
         settings.epochs,
         lambda epoch, step: _training_batches(features["train"], settings, epoch, step),
-        callbacks=list(callbacks),
+        callbacks=[EpochLogs(folder / "tensorboard"), *callbacks],
         verbose=verbose,
     )
     state.load_best(network)
@@ -143,10 +150,12 @@ def finetune(
         if loss is not None:
             scores = task.engine.score(task, rows, predictions)
             result.scores[name] = scores | {"loss": loss}
+        if name == "dev":
+            write_details(folder, task, settings, rows, features[name], predictions)
         if name == "test":
             file = task.submission_file or f"{task.name}_predict.json"
             task.submission(folder / file, rows, predictions)
-    _write(result, task, tokenizer, settings.family)
+    _write(result, task, tokenizer, settings.family, facts)
     return result
 
 
@@ -264,8 +273,14 @@ def _digest(model: str | Path) -> str:
     return hashlib.sha256(b"".join(found)).hexdigest()
 
 
-def _write(result: Result, task: Task, tokenizer: Any, family: str | None) -> None:
-    """Write the trained model in every form, the scores and the picture."""
+def _write(
+    result: Result,
+    task: Task,
+    tokenizer: Any,
+    family: str | None,
+    told: dict[str, Any],
+) -> None:
+    """Write the trained model in every form, its card, the scores and the picture."""
     folder = result.folder
     save_checkpoint(result.model, folder / "model" / "model.ckpt", family=family)
     save_tokenizer(tokenizer, folder / "model")
@@ -280,9 +295,12 @@ def _write(result: Result, task: Task, tokenizer: Any, family: str | None) -> No
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
     }
-    write_text(folder / "results.json", json.dumps(facts, indent=1) + "\n")
+    write_text(folder / "model" / "README.md", model_card(told, facts))
     reporting.write_history(result.history, folder / "history.csv")
-    reporting.draw_curves(result.history, folder / "learning_curve.png", task.name)
+    png = curves(result.history, task.name, told["task"]["metric"])
+    write_bytes(folder / "learning_curve.png", png)
+    # The last file: a run that has it is finished.
+    write_text(folder / "results.json", json.dumps(facts, indent=1) + "\n")
 
 
 def print_result(result: Result, task: str) -> None:
@@ -294,11 +312,15 @@ def print_result(result: Result, task: str) -> None:
     ]
     reporting.print_table(f"{task}, best weights on dev", ("split", *names), rows)
     files = {
-        "model": "trained model under its TF1 names, with vocabulary",
+        "model": "trained model under its TF1 names, with vocabulary and card",
         "saved_model": "SavedModel that takes strings",
-        "learning_curve.png": "loss and accuracy over the epochs",
+        "learning_curve.png": "loss and score over the epochs",
         "history.csv": "the same as numbers",
+        "tensorboard": "the same for tensorboard --logdir",
+        "dev_details.json": "confusions, worst and longest rows of dev",
+        "dev_predictions.jsonl": "predictions for dev, and how wrong they are",
         f"{task}_predict.json": "predictions for the test file",
+        "run.json": "data and settings, each with its source",
         "results.json": "the table above",
     }
     there = [(n, what) for n, what in files.items() if (result.folder / n).exists()]

@@ -25,14 +25,18 @@ def test_it_learns_and_writes_everything(done, place):
     out = place / "out"
     assert sorted(f.name for f in out.iterdir()) == [
         "chnsenticorp_predict.json",
+        "dev_details.json",
+        "dev_predictions.jsonl",
         "features",
         "history.csv",
         "learning_curve.png",
         "model",
         "results.json",
+        "run.json",
         "saved_model",
         "settings.json",
         "state",
+        "tensorboard",
     ]
     results = json.loads((out / "results.json").read_text())
     assert results["scores"] == done.scores
