@@ -1,7 +1,6 @@
 """What fine-tuning leaves for people: examples, confusions, card, logs."""
 
 import json
-import struct
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from kerasplm.report.plain import plain, readable
 from kerasplm.tasks.features import joined
 from kerasplm.tasks.kinds.classification import ClassPrediction
 from kerasplm.tasks.rows import TextRow
+from tests.event_files import scalars
 
 STRICT = {"parse_constant": pytest.fail}  # NaN and Infinity are no JSON
 
@@ -106,24 +106,6 @@ def test_files_of_a_run(done, place):
     assert run["model"]["parameters"] == done.model.count_params()
     assert run["model"]["family"] == "bert"
     assert run["settings"]["epochs"] == {"value": 4, "source": "chosen for this run"}
-
-
-def scalars(folder):
-    """Return (step, tag, value) of all event files of a folder, in order."""
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    found = []
-    for file in sorted(folder.glob("events*")):
-        data, at = file.read_bytes(), 0
-        while at < len(data):  # length, its checksum, event, its checksum
-            (size,) = struct.unpack_from("<Q", data, at)
-            event = Event.FromString(data[at + 12 : at + 12 + size])
-            at += size + 16
-            for value in event.summary.value:
-                content = np.frombuffer(value.tensor.tensor_content, "float32")
-                number = content if len(content) else value.tensor.float_val
-                found.append((event.step, value.tag, float(number[0])))
-    return found
 
 
 def test_tensorboard_has_every_epoch_once(done, place):

@@ -23,6 +23,7 @@ _CHINESE = (
     "Microsoft YaHei",
     "SimHei",
 )
+_CURVES = (("", "training", "tab:blue"), ("val_", "development", "tab:orange"))
 _MOST_TICKS = 30
 _MOST_COUNTS = 20
 _LONGEST_LABEL = 16
@@ -49,14 +50,20 @@ def curves(history: History, title: str, metric: str) -> bytes:
     from matplotlib.ticker import MaxNLocator
 
     for axis, what in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
-        for prefix, name in (("", "training"), ("val_", "development")):
+        for prefix, name, colour in _CURVES:
             points = [
                 (row["epoch"], row[prefix + what])
                 for row in history
                 if row.get(prefix + what) is not None
             ]
             if points:
-                axis.plot(*zip(*points, strict=True), marker="o", ms=4, label=name)
+                axis.plot(
+                    *zip(*points, strict=True),
+                    marker="o",
+                    ms=4,
+                    color=colour,
+                    label=name,
+                )
         axis.set(xlabel="epoch")
         axis.set_ylabel(_drawable(what), parse_math=False, fontproperties=_font())
         _title(axis, f"{title}: {what}")
@@ -155,7 +162,7 @@ def comparison(rows: Sequence[tuple[str, float, float | None]], title: str) -> b
     axis.invert_yaxis()
     axis.set(xlabel="percent", xlim=(min(0, axis.get_xlim()[0]), 108))
     _title(axis, title)
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8)
     return _png(figure)
 
 
@@ -170,8 +177,17 @@ def _figure(width: float, height: float) -> Any:
 
 def _png(figure: Any) -> bytes:
     out = io.BytesIO()
-    # Without the version of matplotlib: the bytes depend on the data alone.
-    figure.savefig(out, format="png", dpi=100, metadata={"Software": None})
+    # Without the version of matplotlib: the bytes depend on the data alone. "tight"
+    # makes room for names that are longer than the layout expects.
+    metadata = {"Software": None}
+    figure.savefig(
+        out,
+        format="png",
+        dpi=100,
+        bbox_inches="tight",
+        pad_inches=0.1,
+        metadata=metadata,
+    )
     return out.getvalue()
 
 

@@ -89,8 +89,8 @@ def _blocks(runs: Sequence[Run], groups: Sequence[Group]) -> list[Block]:
         blocks += [Heading("Scores on the development set"), _overview(groups)]
         blocks += [
             Text(
-                "Best run and, in brackets, mean of all seeds, in percent; of several "
-                "settings those with the highest mean."
+                "Best run and, in brackets, mean of several seeds, in percent; of "
+                "several settings those with the highest mean."
             ),
             Heading("Beside the published scores"),
             _beside(groups),
@@ -123,7 +123,9 @@ def _overview(groups: Sequence[Group]) -> Table:
 
 def _ours(seeds: Seeds, group: Group, split: str = "dev", metric: str = "") -> str:
     numbers = seeds.numbers(split, metric or group.metric)
-    return best_and_mean(numbers.best, numbers.mean) if numbers else ""
+    if numbers is None:
+        return ""
+    return best_and_mean(numbers.best, numbers.mean if numbers.runs > 1 else None)
 
 
 def _beside(groups: Sequence[Group]) -> Table:
@@ -145,7 +147,7 @@ def _beside(groups: Sequence[Group]) -> Table:
                     " ".join((score.source, score.protocol)).strip() if score else "",
                     numbers.runs if numbers else 0,
                     f"{group.best.seconds:.0f}",
-                    f"{parameters / 1e6:.1f} M" if parameters else "",
+                    f"{parameters / 1e6:.3g} M" if parameters else "",
                     readable(group.chosen(group.best)).replace("\n", ", "),
                 )
             )
