@@ -1,8 +1,8 @@
 """Positions beyond a table: hierarchical, and without one: NEZHA's, RoFormer's.
 
-NEZHA's relative and RoFormer's rotary positions hold for sequences of any length.
-For NEZHA both directions between "one column per distance" and "one column per key"
-are done by padding and reshaping: no index tensor, no [T, T, H] table.
+NEZHA's relative and RoFormer's rotary positions hold for sequences of any length. For
+NEZHA both directions between "one column per distance" and "one column per key" are
+done by padding and reshaping: no index tensor, no [T, T, H] table.
 """
 
 import functools

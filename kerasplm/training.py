@@ -142,7 +142,11 @@ class TrainingState(keras.callbacks.Callback):
             self.save()
 
     def _judge(self, epoch: float, logs: dict[str, float]) -> None:
-        """Evaluate, record, and keep the best weights."""
+        """Evaluate, record, and keep the best weights; with EMA those of the mean."""
+        with averaged(self.model):
+            self._score(epoch, logs)
+
+    def _score(self, epoch: float, logs: dict[str, float]) -> None:
         logs |= {f"val_{name}": x for name, x in self.evaluate().items()}
         wrong = [key for key, value in logs.items() if not math.isfinite(value)]
         if wrong:
@@ -170,6 +174,26 @@ class TrainingState(keras.callbacks.Callback):
             logs.update(values)  # for the progress bar and other callbacks
         self.epoch, self.step = epoch + 1, 0
         self.save()
+
+
+@contextlib.contextmanager
+def averaged(model: keras.Model) -> Iterator[None]:
+    """Put the moving average of the weights into the model, if it keeps one."""
+    # In mixed float16 the optimizer is wrapped.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if not optimizer.use_ema or not optimizer.built:
+        yield
+        return
+    weights = model.trainable_variables
+    means = optimizer._model_variables_moving_average
+    before = [keras.ops.copy(weight) for weight in weights]
+    for weight, mean in zip(weights, means, strict=True):
+        weight.assign(mean)
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, before, strict=True):
+            weight.assign(value)
 
 
 @contextlib.contextmanager
@@ -232,6 +256,8 @@ def fit_on(
             steps_per_epoch=state.steps_per_epoch - state.step,
             **common,
         )
+        # At the end of `fit` Keras puts the moving average into the model.
+        state.restore(model)
     if state.epoch < epochs and not state.impatient:
         model.fit(
             batches(state.epoch, 0),

@@ -17,6 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 PORTABLE = ("config", "errors", "encoder", "heads", "layers", "losses", "masks")
 PORTABLE += ("learning_rates", "optimization", "relative", "schedules")
 PORTABLE += tuple(f"seq2seq/{name}" for name in ("config", "layers", "model"))
+PORTABLE += tuple(f"task_heads/{f.stem}" for f in PACKAGE.glob("task_heads/*.py"))
 # What a module may not import: the lower one never knows the higher one.
 FORBIDDEN = {
     "config": ("layers", "encoder", "heads", "families", "checkpoint", "zoo"),
@@ -28,6 +29,7 @@ FORBIDDEN = {
     "checkpoint": ("encoder", "heads", "zoo", "tasks", "seq2seq"),
     "tokenizer": ("config", "layers", "encoder", "families", "checkpoint", "zoo"),
     "python_tokenizer": ("config", "layers", "encoder", "families", "checkpoint"),
+    "task_heads": ("encoder", "heads", "families", "checkpoint", "zoo", "tasks"),
     "zoo": ("tasks", "finetuning", "exporting", "cli", "tokenizer"),
     "tasks": ("zoo", "finetuning", "exporting", "cli"),
 }

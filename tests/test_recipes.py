@@ -251,6 +251,10 @@ def test_notes():
     notes = recipe_for("lcqmc", "albert-xxlarge-zh.google").notes
     assert any("Small batches" in note for note in notes)
     assert any("test file as dev" in note for note in notes)
+    warned = [m for m in CATALOGUE if "accumulate" in str(recipe_for("bq", m).notes)]
+    assert LARGE in warned
+    assert "nezha-large-wwm-zh.huawei" in warned
+    assert not fnmatch.filter(warned, "albert-*")
     assert any("no dev set" in note for note in recipe_for("msra_ner").notes)
     assert any(
         "catalogue lists" in n for n in recipe_for("bq", "roberta-tiny-zh.zhuiyi").notes

@@ -204,7 +204,9 @@ def cmrc_scores(
         if question not in predictions:
             continue
         prediction = predictions[question]
-        if yes_no and not answers:
+        if not answers:
+            if not yes_no:
+                raise DataError(f"question {question}: expected a reference")
             answers = ("",)
             hits["UNK"].append(prediction == "")
         for answer in answers:

@@ -2,9 +2,11 @@
 
 That evaluator calls ``nltk.word_tokenize``: sentences by Punkt, words by the rules of
 the Penn Treebank. What it answers depends on the release of NLTK (3.10 cuts at dashes,
-which changes scores) and it needs a downloaded model. Here the rules of NLTK 3.5 to
+which changes scores) and it needs a downloaded model. Here the rules of NLTK 3.8 and
 3.9 are written down for what can reach them: lower case, without the signs that the
-evaluator removes or cuts at by itself.
+evaluator removes or cuts at by itself. On the answers of CMRC 2018 the releases 3.3 (of
+the year of that evaluator), 3.4.5, 3.8.1 and 3.9.1 agree with them, each given Punkt's
+abbreviations and none of its other tables.
 """
 
 import re

@@ -201,6 +201,13 @@ def sets(
         variant: As for `RecipeRow`.
         notes: Likewise.
         values: Fields that hold in every line.
+
+    Returns:
+        One row for each task of each line.
+
+    Example:
+        >>> sets("demo", "nowhere", "lcqmc | 128 32 2e-5 3 seed=1")[0].values["seed"]
+        1
     """
     found = []
     for line in rows.strip().splitlines():
@@ -225,7 +232,14 @@ def sets(
 
 
 def known_task(name: str) -> bool:
-    """Whether there is such a task, with recipes or only with numbers."""
+    """Whether there is such a task, with recipes or only with numbers.
+
+    Args:
+        name: The name.
+
+    Returns:
+        True for one of `TASKS` or `OTHER_TASKS`.
+    """
     return name in TASKS or name in OTHER_TASKS
 
 

@@ -17,7 +17,7 @@ TRAPS = (
     ),
     (
         "*",
-        "*large-zh.*",
+        "[!a]*large*-zh.*",
         "A batch too small harms large models; accumulate rather than shrink it.",
     ),
     (

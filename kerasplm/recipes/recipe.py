@@ -69,6 +69,7 @@ class Recipe:
         sources: Where each field is from.
 
     Example:
+        >>> from kerasplm.recipes import recipe_for
         >>> recipe_for("csl", "bert-base-zh.google").batch_size
         4
     """

@@ -139,6 +139,9 @@ def recipe_for(
 def check_task(task: str) -> None:
     """Refuse a name that is no task.
 
+    Args:
+        task: The name.
+
     Raises:
         ConfigError: There is no such task.
     """

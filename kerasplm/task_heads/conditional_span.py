@@ -109,7 +109,9 @@ class ConditionalSpanHead(TaskHead):
         if answerable == "start":
             self.answerable_hidden = self.dense(units, "answerable_hidden")
         if answerable != "none":
-            self.answerable = self.dense(1, "answerable", answerable_bias)
+            # The two read different vectors, so no checkpoint fits both.
+            own = "answerable" if answerable == "start" else "answerable_first"
+            self.answerable = self.dense(1, own, answerable_bias)
 
     @classmethod
     def albert(cls, hidden_size: int, **kwargs: Any) -> "ConditionalSpanHead":
@@ -190,7 +192,7 @@ class ConditionalSpanHead(TaskHead):
         halves = ops.split(ops.convert_to_tensor(self.end_hidden.kernel), 2, axis=0)
         of_start, of_token = halves if self.start_first else halves[::-1]
         hidden = ops.expand_dims(ops.matmul(chosen, of_start), 2)
-        hidden += ops.expand_dims(ops.matmul(x, of_token), 1)
+        hidden = hidden + ops.expand_dims(ops.matmul(x, of_token), 1)
         hidden = self.activation(hidden + self.end_hidden.bias)
         if self.end_norm is not None:
             hidden = self.end_norm(hidden)

@@ -3,7 +3,7 @@
 No infinity is added or multiplied anywhere, so no gradient is NaN.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ from keras import ops
 
 from kerasplm.errors import ConfigError
 from kerasplm.task_heads.base import TaskHead, float_mask, one_hot, positive
+from kerasplm.task_heads.chains import best_path, borders, fold, neighbours, pack
 
 Tensor = Any
 
@@ -152,11 +153,6 @@ def check_labels(
     return found
 
 
-def neighbours(mask: Tensor) -> Tensor:
-    """Return (B, T): 1 where the token and the one before it are real."""
-    return ops.pad(mask[:, 1:] * mask[:, :-1], ((0, 0), (1, 0)))
-
-
 def log_likelihood(
     logits: Tensor, labels: Tensor, mask: Tensor, transitions: Tensor
 ) -> Tensor:
@@ -174,16 +170,13 @@ def log_likelihood(
     taken = ops.einsum("btc,cd,btd->bt", target[:, :-1], transitions, target[:, 1:])
     score = nodes + ops.sum(taken * linked[:, 1:], axis=1)
 
-    def step(total: Tensor, x: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        here, real, link = x
+    def step(total: Tensor, x: Tensor) -> Tensor:
+        here, real, link = x[:, :-2], x[:, -2:-1], x[:, -1:]
         paths = ops.logsumexp(ops.expand_dims(total, 2) + transitions, axis=1)
-        grown = here + ops.expand_dims(link, 1) * paths
-        real = ops.expand_dims(real, 1)
-        total = real * grown + (1.0 - real) * total
-        return total, total
+        return real * (here + link * paths) + (1.0 - real) * total
 
-    by_time = (swap(logits), swap(mask), swap(linked))
-    total, _ = ops.scan(step, ops.zeros_like(logits[:, 0]), by_time)
+    by_time = pack(logits, mask, linked)
+    total = fold(step, ops.zeros_like(logits[:, 0]), by_time)
     # Without a token the sum is over nothing, not over C empty paths.
     return score - ops.logsumexp(total, axis=1) * ops.max(mask, axis=1)
 
@@ -212,60 +205,6 @@ def decode(
         return ops.expand_dims(best, 2) + transitions + ops.expand_dims(here, 1)
 
     return best_path(extend, logits, logits, mask)
-
-
-def borders(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where (B, T) the real tokens begin, and where they end."""
-    linked = neighbours(mask)
-    return mask - linked, mask - ops.pad(linked[:, 1:], ((0, 0), (0, 1)))
-
-
-def best_path(
-    extend: Callable[[Tensor, Tensor], Tensor],
-    steps: Tensor,
-    nodes: Tensor,
-    mask: Tensor,
-) -> Tensor:
-    """Find the best labels (B, T) by Viterbi's algorithm.
-
-    Args:
-        extend: Adds the scores of a step to the best scores (B, C) so far; gives
-            (B, C, C), from label to label.
-        steps: (B, T, ...), what `extend` gets at each token that follows another.
-        nodes: (B, T, C), scores of labels where the real tokens begin.
-        mask: (B, T), float32, 1 = real token.
-    """
-    linked = neighbours(mask)
-
-    def forward(carry: tuple[Tensor, Tensor], x: tuple[Tensor, ...]) -> tuple[Any, Any]:
-        step, node, real, link = x
-        paths = extend(carry[0], step)
-        pointers = ops.cast(ops.argmax(paths, axis=1), "int32")
-        grown = ops.where(ops.expand_dims(link, 1) > 0, ops.max(paths, axis=1), node)
-        best = ops.where(ops.expand_dims(real, 1) > 0, grown, carry[0])
-        return (best, pointers), (best, pointers)
-
-    zeros = ops.zeros_like(nodes[:, 0])
-    begin = (zeros, ops.zeros_like(zeros, dtype="int32"))
-    by_time = tuple(swap(x) for x in (steps, nodes, mask, linked))
-    (best, _), (_, pointers) = ops.scan(forward, begin, by_time)
-
-    def back(label: Tensor, x: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        # The pointers of a token lead from its label to that of the one before.
-        pointers, link = x
-        earlier = ops.take_along_axis(pointers, ops.expand_dims(label, 1), axis=1)
-        label = ops.where(link > 0, earlier[:, 0], label)
-        return label, label
-
-    end = ops.cast(ops.argmax(best, axis=1), "int32")
-    _, path = ops.scan(back, end, (pointers[1:], swap(linked)[1:]), reverse=True)
-    path = ops.concatenate([path, ops.expand_dims(end, 0)], axis=0)
-    return swap(path) * ops.cast(mask, "int32")
-
-
-def swap(x: Tensor) -> Tensor:
-    """Exchange batch and time."""
-    return ops.swapaxes(x, 0, 1)
 
 
 def restrict(

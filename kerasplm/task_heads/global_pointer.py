@@ -135,11 +135,6 @@ class EfficientGlobalPointer(GlobalPointer):
     Source: `EfficientGlobalPointer` of bojone/bert4keras layers.py.
     """
 
-    def __init__(
-        self, heads: int, name: str = "efficient_global_pointer", **kwargs: Any
-    ) -> None:
-        super().__init__(heads, name=name, **kwargs)
-
     def make_layers(self) -> None:
         """Create the dense layers."""
         self.projection = self.dense(2 * self.head_size, "projection", self.use_bias)
@@ -159,7 +154,7 @@ class EfficientGlobalPointer(GlobalPointer):
         scores = self.match(x[:, None, :, ::2], x[:, None, :, 1::2])
         biases = ops.transpose(self.biases(x) / 2.0, (0, 2, 1))
         of_end, of_start = biases[:, ::2], biases[:, 1::2]
-        scores += ops.expand_dims(of_end, 2) + ops.expand_dims(of_start, 3)
+        scores = scores + ops.expand_dims(of_end, 2) + ops.expand_dims(of_start, 3)
         return self.hide(scores, padding_mask)
 
 

@@ -12,13 +12,8 @@ from kerasplm.task_heads.base import (
     positive,
     reduce,
 )
-from kerasplm.task_heads.crf import (
-    best_path,
-    borders,
-    multiplier,
-    neighbours,
-    scaled,
-)
+from kerasplm.task_heads.chains import best_path, borders, neighbours
+from kerasplm.task_heads.crf import multiplier, scaled
 
 Tensor = Any
 
@@ -136,7 +131,7 @@ class MEMM(TaskHead):
         backward = (ops.expand_dims(logits, 3) + table) / 2.0
         pairs = ops.log_softmax(forward, axis=3) + ops.expand_dims(end, 2)
         earlier = ops.log_softmax(backward, axis=2)[:, :-1]
-        pairs += ops.pad(earlier, ((0, 0), (1, 0), (0, 0), (0, 0)))
+        pairs = pairs + ops.pad(earlier, ((0, 0), (1, 0), (0, 0), (0, 0)))
 
         def extend(best: Tensor, pair: Tensor) -> Tensor:
             return ops.expand_dims(best, 2) + pair

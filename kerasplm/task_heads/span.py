@@ -139,5 +139,5 @@ def span_loss(
                 "is_impossible (B,) is needed. Received: None"
             )
         judged = binary_cross_entropy(outputs["answerable_logit"], is_impossible)
-        losses += answerable_weight * judged
+        losses = losses + answerable_weight * judged
     return reduce(losses, reduction)

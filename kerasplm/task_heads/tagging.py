@@ -22,7 +22,7 @@ class TaggingHead(TaskHead):
 
     Args:
         labels: Number of labels C.
-        dropout: Before the dense layer, in [0, 1).
+        dropout: Before the dense layer, in [0, 1); 0.1 in NEZHA's code, 0 in ELECTRA's.
 
     Raises:
         ConfigError: `labels` is not a positive whole number.

@@ -7,15 +7,16 @@ import keras
 
 from kerasplm.encoder import Encoder, Inputs
 from kerasplm.errors import ConfigError
+from kerasplm.methods import MethodTraining
 
 Tensor = Any
 
 
-class TaskModel(keras.Model):
+class TaskModel(MethodTraining, keras.Model):
     """Base of the models that fine-tuning trains: an encoder with a head.
 
     `compile` needs an optimizer only, since a task model knows its loss; a loss that
-    is given wins over it.
+    is given wins over it. `compile(method=...)` takes a method of `kerasplm.methods`.
 
     Args:
         encoder: The encoder.

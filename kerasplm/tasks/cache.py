@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -30,7 +29,6 @@ def cached_features(
     split: Split,
     tokenizer: Any,
     settings: Settings,
-    make: Callable[[], Features],
 ) -> Features:
     """Return features from the cache, or make and keep them.
 
@@ -44,11 +42,10 @@ def cached_features(
         split: The rows and the files from which they come.
         tokenizer: The tokenizer.
         settings: `max_length` and the options of the kind.
-        make: Makes the features.
     """
     words = getattr(tokenizer, "pre_tokenize", None)
     if folder is None or words is not None:  # how words are cut cannot be hashed
-        return make()
+        return task.features(split.rows, tokenizer, settings)
     file = folder / f"{_key(task, split, tokenizer, settings)}.npz"
     try:
         return _read(file)
@@ -56,7 +53,7 @@ def cached_features(
         pass
     except _BROKEN:
         file.unlink(missing_ok=True)
-    features = make()
+    features = task.features(split.rows, tokenizer, settings)
     _write(file, features)
     return features
 

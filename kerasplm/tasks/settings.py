@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasplm.errors import ConfigError
 from kerasplm.tasks.kinds.base import Options
+from kerasplm.tasks.optimizing import SCHEDULES, method_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,22 @@ class Settings:
         epochs: Passes over the training set.
         batch_size: Features per step.
         learning_rate: Peak of the schedule.
-        warmup: Share of the steps in which the rate rises, in [0, 1].
+        warmup: Share of the updates in which the rate rises, in [0, 1].
+        schedule: "bert", "electra" or "nezha" (how rise and linear fall are joined, see
+            `WarmupLinear`), "constant", or "piecewise".
+        schedule_points: For "piecewise": updates and factors of the rate, alternating.
+        optimizer: "adamw" as in the originals, or "adam" with bias correction.
+        weight_decay: Decoupled decay of "adamw"; not of biases and norms.
+        clip_norm: Largest joint norm of the gradients; None does not clip.
+        layer_decay: Factor of the rate from each layer to the one below; None gives
+            all the same.
+        ema: Decay of the moving average of the weights that is evaluated and saved;
+            None takes the weights themselves.
+        accumulation: Batches whose gradients are averaged for one update.
+        mixed_precision: "bfloat16" or "float16" for the activations; None computes in
+            float32.
+        method: Training method, such as "fgm", "pgd", "gradient_penalty", "rdrop",
+            "vat"; numbers may follow after colons ("fgm:0.3").
         max_length: Tokens per input, special tokens included.
         hierarchical_positions: Lets a model with a table of positions take longer
             inputs, see `Config`; None leaves what its configuration says.
@@ -33,6 +49,8 @@ class Settings:
         train: Training file, if it is not under its usual name in the data folder.
         dev: Development file, likewise.
         test: Test file, likewise.
+        cache: Folder of prepared features, found by content; None takes "features" in
+            the output folder.
         options: What only this kind of task has, such as windows and thresholds.
 
     Raises:
@@ -47,6 +65,16 @@ class Settings:
     batch_size: int = 32
     learning_rate: float = 2e-5
     warmup: float = 0.1
+    schedule: str = "bert"
+    schedule_points: tuple[float, ...] = ()
+    optimizer: str = "adamw"
+    weight_decay: float = 0.01
+    clip_norm: float | None = 1.0
+    layer_decay: float | None = None
+    ema: float | None = None
+    accumulation: int = 1
+    mixed_precision: str | None = None
+    method: str | None = None
     max_length: int = 128
     hierarchical_positions: float | None = None
     dropout: float | None = None
@@ -60,12 +88,14 @@ class Settings:
     train: str | None = None
     dev: str | None = None
     test: str | None = None
+    cache: str | None = None
     options: Any = dataclasses.field(default_factory=Options)
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         positive = ("epochs", "batch_size", "learning_rate", "save_steps")
-        for name in (*positive, "evaluations", "patience"):
+        more = ("clip_norm", "accumulation", "layer_decay", "evaluations", "patience")
+        for name in (*positive, *more):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ConfigError(f"{name} must be positive. Received: {value}")
@@ -77,7 +107,28 @@ class Settings:
             )
         if not 0 <= self.warmup <= 1:
             raise ConfigError(f"warmup must be in [0, 1]. Received: {self.warmup}")
-        for name in ("dropout", "head_dropout"):
+        self._check_names()
+        for name in ("dropout", "head_dropout", "ema", "weight_decay"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise ConfigError(f"{name} must be in [0, 1). Received: {value}")
+
+    def _check_names(self) -> None:
+        for name, known in (
+            ("schedule", (*SCHEDULES, "constant", "piecewise")),
+            ("optimizer", ("adamw", "adam")),
+            ("mixed_precision", (None, "bfloat16", "float16")),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(
+                    f"{name} must be one of {', '.join(map(str, known))}. Received: "
+                    f"{value!r}"
+                )
+        points = self.schedule_points
+        if self.schedule == "piecewise" and (not points or len(points) % 2):
+            raise ConfigError(
+                "schedule_points must alternate updates and factors. Received: "
+                f"{points}"
+            )
+        method_of(self.method)

@@ -17,6 +17,8 @@ from kerasplm.tasks.batching import Order, batches_of
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.formats import Format
 from kerasplm.tasks.kinds import KINDS, Kind
+from kerasplm.tasks.optimizing import method_of
+from kerasplm.tasks.recipe import identity, published
 from kerasplm.tasks.settings import Settings
 
 
@@ -57,8 +59,11 @@ class Task:
         metric: Score that the best weights maximise; default the kind's.
         options: Choices of the kind that differ from its defaults.
         recipe: Fields of `Settings` that differ from their defaults.
-        submission_file: Name of the file for the leaderboard; default
-            "NAME_predict.json".
+        submissions: Test splits and the names of their files for the leaderboard;
+            default {"test": "NAME_predict.json"}.
+        declaration: The JSON from which the task was read; None for a declared one.
+        predicted_by: Name of the task whose model answers this one, which has a test
+            file only.
         descriptions: What the labels mean, where the leaderboard's file says that too.
 
     Raises:
@@ -80,7 +85,9 @@ class Task:
     metric: str = ""
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    submission_file: str = ""
+    submissions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    predicted_by: str = ""
+    declaration: Mapping[str, Any] | None = None
     descriptions: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -93,14 +100,35 @@ class Task:
         self.engine.with_options(self.options)
 
     @property
+    def tests(self) -> dict[str, str]:
+        """The test splits, and the names of their files for the leaderboard."""
+        return dict(self.submissions) or {"test": f"{self.name}_predict.json"}
+
+    @property
+    def metric_name(self) -> str:
+        """The score that the best weights maximise."""
+        return self.metric or self.engine.metric
+
+    @property
     def engine(self) -> Kind:
         """The kind of the task: what is done with its rows and outputs."""
         return KINDS[self.kind]
 
-    def settings(self, **changes: Any) -> Settings:
+    def settings(
+        self,
+        model: str | Path | None = None,
+        family: str | None = None,
+        **changes: Any,
+    ) -> Settings:
         """Return the task's recipe with the named choices changed.
 
+        The recipe is the published one for this task and model, as far as there is
+        one (`kerasplm.recipes.recipe_for` tells its sources); then what the task
+        declares; then what the code of the family does by default.
+
         Args:
+            model: As for `load`: whose recipe to take.
+            family: Family of the model, where the files do not tell.
             **changes: Fields of `Settings` or options of the kind; None leaves the
                 recipe.
 
@@ -111,8 +139,15 @@ class Task:
         fields = {field.name for field in dataclasses.fields(Settings)} - {"options"}
         own = {key: value for key, value in given.items() if key not in fields}
         common = {key: value for key, value in given.items() if key in fields}
-        options = self.engine.with_options({**self.options, **own})
-        return Settings(**{**self.recipe, **common}, options=options)
+        known = {field.name for field in dataclasses.fields(self.engine.options)}
+        stated = published(self.name, *identity(model, family))
+        recipe = {**stated.default, **self.recipe, **stated.of_task}
+        chosen = {**self.options, **{k: v for k, v in recipe.items() if k in known}}
+        recipe = {k: v for k, v in recipe.items() if k in fields}
+        return Settings(
+            **{"family": family, **recipe, **common},
+            options=self.engine.with_options({**chosen, **own}),
+        )
 
     def at(self, folder: str | Path) -> "Task":
         """Return the task with the labels that a data folder lists, if it does.
@@ -131,7 +166,7 @@ class Task:
 
         Args:
             path: Folder with the files of the task; or the file.
-            split: "train", "dev" or "test"; only "test" may lack labels.
+            split: "train", "dev" or one of `tests`; only those may lack labels.
 
         Raises:
             DataError: A file is missing or broken; the message names the line.
@@ -140,7 +175,7 @@ class Task:
         found = self.format.read(
             files,
             self.labels,
-            labelled=None if split == "test" else True,
+            labelled=None if split in self.tests else True,
             aliases=self.aliases,
         )
         return Split(tuple(files), tuple(found.rows), found.dropped, found.repaired)
@@ -229,6 +264,7 @@ class Task:
         classes = isinstance(model, Classifier) and len(model.labels) > 1
         model.compile(
             optimizer=optimizer or AdamW(settings.learning_rate),
+            method=method_of(settings.method),
             metrics=["accuracy"] if classes else None,
             # The length of batches varies: XLA would compile again for each.
             jit_compile=False,

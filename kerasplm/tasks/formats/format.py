@@ -117,13 +117,14 @@ def one_file(
         suffixes: Possible suffixes.
         train: Names before the suffix that this data set uses besides "train".
         dev: Besides "dev", "valid", "validation", "val" and "trial".
-        test: Besides "test", "test1.1", "test1.0", and "eval", as Chinese-ELECTRA
-            calls it.
+        test: Besides "test", "test1.0", and "eval", as Chinese-ELECTRA calls it.
+            CLUE's newer test files are a split of their own, "test1.1".
     """
     stems = {
         "train": (*train, "train"),
         "dev": (*dev, "dev", "valid", "validation", "val", "trial"),
-        "test": (*test, "test", "test1.1", "test1.0", "eval"),
+        "test": (*test, "test", "test1.0", "eval"),
+        "test1.1": ("test1.1",),
     }
     return {
         split: tuple((stem + suffix,) for stem in names for suffix in suffixes)

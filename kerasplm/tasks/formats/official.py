@@ -157,11 +157,11 @@ FORMATS: Mapping[str, Format] = {
             dev=("d-dev.json m-dev.json", "c3-d-dev.json c3-m-dev.json"),
             test=(
                 "test.json",
-                "test1.1.json",
                 "test1.0.json",
                 "d-test.json m-test.json",
                 "c3-d-test.json c3-m-test.json",
             ),
+            **{"test1.1": ("test1.1.json",)},
         ),
     ),
     "chid": Format(
@@ -172,9 +172,9 @@ FORMATS: Mapping[str, Format] = {
             test=(
                 "test.json test_answer.json",
                 "test.json",
-                "test1.1.json",
                 "test1.0.json",
             ),
+            **{"test1.1": ("test1.1.json",)},
         ),
     ),
     # Entities.

@@ -57,6 +57,10 @@ class Kind(abc.ABC):
             settings: Lengths and the kind's options.
         """
 
+    def training_rows(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Return the rows of the training set that are trained on; default all."""
+        return rows
+
     @abc.abstractmethod
     def model(self, task: "Task", encoder: Encoder, settings: "Settings") -> TaskModel:
         """Return the model, not compiled."""
