@@ -332,11 +332,7 @@ class Block(ConfiguredLayer):
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Map (B, T, D) to (B, T, D).
-
-        Also return the scores (B, N, T, S), and the last residual sum (B, T, D),
-        which "post" normalises and "pre" does not.
-        """
+        """Return (B, T, D), the scores (B, N, T, S) and the last residual sum."""
         pre = self.config.ln_type == "pre"
         a, scores = self.attention(
             self.attention_norm(x) if pre else x,
