@@ -21,6 +21,7 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import PLMError
 from kerasplm.heads import PretrainedModel
+from kerasplm.methods import FGM, PGD, VAT, GradientPenalty, RDrop
 from kerasplm.optimization import LAMB, AdamW, adamw
 from kerasplm.schedules import PiecewiseLinear, WarmupLinear
 from kerasplm.seq2seq.config import Seq2SeqConfig
@@ -45,6 +46,7 @@ _LAZY = {
     "load_config": "kerasplm.zoo",
     "load_tokenizer": "kerasplm.tokenizing",
     "model_info": "kerasplm.catalogue",
+    "pipeline": "kerasplm.pipelines",
     "save_checkpoint": "kerasplm.saving",
     "save_huggingface": "kerasplm.huggingface_out",
     "save_model_garden": "kerasplm.model_garden_out",
@@ -55,12 +57,17 @@ __all__ = [
     "Classifier",
     "Config",
     "Encoder",
+    "FGM",
+    "GradientPenalty",
     "LAMB",
+    "PGD",
     "PLMError",
     "PiecewiseLinear",
     "PretrainedModel",
+    "RDrop",
     "Seq2Seq",
     "Seq2SeqConfig",
+    "VAT",
     "WarmupLinear",
     "__version__",
     "adamw",

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
+from kerasplm import cli_finetune, cli_predict
 from kerasplm._version import VERSION
 from kerasplm.errors import CatalogueError, PLMError, describe
 
@@ -48,76 +49,12 @@ def _root(
     pass
 
 
-@app.command()
-def finetune(
-    model: ModelArg,
-    task: Annotated[
-        str, typer.Option(help="lcqmc, chnsenticorp, afqmc or tnews.", metavar="NAME")
-    ],
-    data: Annotated[
-        str,
-        typer.Option(
-            help="Folder with train, dev and (optional) test as .json, .tsv or .txt.",
-            metavar="DIR",
-        ),
-    ],
-    output: Annotated[str, typer.Option(help="Folder for the results.", metavar="DIR")],
-    epochs: Annotated[int | None, typer.Option(help="Default: the task's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Default: the task's.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak of the schedule. Default: the task's.")
-    ] = None,
-    warmup: Annotated[
-        float, typer.Option(help="Share of the steps in which the rate rises.")
-    ] = 0.1,
-    max_length: Annotated[
-        int | None, typer.Option(help="Tokens per input. Default: the task's.")
-    ] = None,
-    dropout: Annotated[
-        float | None,
-        typer.Option(help="Dropout in the encoder. Default: its configuration's."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, data order, dropout.")] = 0,
-    save_steps: Annotated[
-        int, typer.Option(help="Save the state of the training so often.")
-    ] = 500,
-    from_scratch: Annotated[
-        bool,
-        typer.Option(
-            "--from-scratch",
-            help="Random weights; only configuration and vocabulary are read.",
-        ),
-    ] = False,
-    family: FamilyArg = None,
-    train: Annotated[str | None, typer.Option(help="Training file.")] = None,
-    dev: Annotated[str | None, typer.Option(help="Development file.")] = None,
-    test: Annotated[str | None, typer.Option(help="Test file.")] = None,
-) -> None:
-    """Fine-tune a model on a task; the same command again goes on after a stop.
-
-    Writes the trained model under its TF1 names, a SavedModel that takes strings, the
-    predictions for the test file, a table and a learning curve.
-    """
-    from kerasplm import finetuning
-    from kerasplm.tasks import task_named
-
-    settings = task_named(task).settings(
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        warmup=warmup,
-        max_length=max_length,
-        dropout=dropout,
-        seed=seed,
-        save_steps=save_steps,
-        from_scratch=from_scratch,
-        family=family,
-        train=train,
-        dev=dev,
-        test=test,
-    )
-    result = finetuning.finetune(model, task, data, output, settings=settings)
-    finetuning.print_result(result, task)
+app.command()(cli_finetune.finetune)
+app.command()(cli_finetune.evaluate)
+app.command()(cli_finetune.submit)
+app.command()(cli_predict.predict)
+app.command()(cli_predict.embed)
+app.command()(cli_finetune.tasks)
 
 
 @app.command()

@@ -1,8 +1,6 @@
 """Fine-tune a checkpoint on a task: from official files to an exported model."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,16 +15,20 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
-from kerasplm.files import read_json, write_text
+from kerasplm.files import write_bytes, write_json, write_text
+from kerasplm.report.card import model_card
+from kerasplm.report.outputs import EpochLogs, run_facts, write_details
+from kerasplm.report.pictures import curves
+from kerasplm.run_folder import claim, facts_of
 from kerasplm.saving import family_of, save_checkpoint
-from kerasplm.sources import open_source
 from kerasplm.task_models import Classifier, TaskModel
-from kerasplm.tasks import Settings, Split, Task, task_named
+from kerasplm.tasks import Settings, Split, Task, task_named, with_labels
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.cache import cached_features
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.judging import Judge
 from kerasplm.tasks.optimizing import optimizer_of, precision
+from kerasplm.tasks.saved import save_task
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.vocabulary_tools import check_vocab
@@ -69,13 +71,15 @@ def finetune(
 
     Args:
         model: As for `load`.
-        task: A task or its name in `TASKS`.
+        task: A task, its name in `TASKS`, or a JSON file that declares it.
         data: Folder with the train, dev and (optional) test files.
         output: Folder for the results: `model/` (TF1 names, configuration,
-            vocabulary), `saved_model/` (takes strings; not for a vocabulary of
-            words), `learning_curve.png`, `history.csv`, `results.json`,
+            vocabulary, card), `saved_model/` (takes strings; not for a vocabulary of
+            words), `learning_curve.png`, `history.csv`, `tensorboard/`,
+            `dev_predictions.jsonl`, `dev_details.json` (confusions, worst and longest
+            rows), `run.json` (data, settings and their sources), `results.json`,
             `{task}_predict.json` if there is a test file, and `state/` while
-            training.
+            training. `kerasplm.report.write_report` makes one report of many.
         settings: Default is the published recipe for task and model,
             `task.settings(model)`; `task.settings(model, epochs=5)` changes it.
         verbose: As for `keras.Model.fit`.
@@ -90,18 +94,21 @@ def finetune(
     Example:
         >>> finetune("albert_tiny", "lcqmc", "data/lcqmc", "out")  # doctest: +SKIP
     """
-    task = task_named(task) if isinstance(task, str) else task
+    task = (task if isinstance(task, Task) else task_named(task)).at(data)
     settings = settings or task.settings(model=model)
+    task = with_labels(task, data, settings.train)
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
-    splits = _read(task, data, settings)
+    splits = read_splits(task, data, settings)
+    taken = task.engine.training_rows(splits["train"].rows)
+    splits["train"] = dataclasses.replace(splits["train"], rows=tuple(taken))
     tokenizer = load_tokenizer(model, family=settings.family)
     keras.utils.set_random_seed(settings.seed)
     with precision(settings.mixed_precision):
         encoder = _encoder(model, settings)
     _check_fit(encoder, settings, task, tokenizer)
-    _remember(folder, model, task, settings, splits)
+    claim(folder, facts_of(model, task, settings, splits))
     cache = folder / "features" if settings.cache is None else Path(settings.cache)
     features = {
         name: cached_features(cache, task, split, tokenizer, settings)
@@ -116,12 +123,14 @@ def finetune(
         network = task.model(encoder, settings=settings, optimizer=optimizer)
     # Before hours of training: the result can be saved.
     their_names(network, family_of(network, settings.family))
+    facts = run_facts(model, network, task, settings, splits)
+    write_json(folder / "run.json", facts)
     judge = Judge(task, network, settings)
     state = TrainingState(
         folder / "state",
         steps,
         evaluate=lambda: judge.score(splits["dev"].rows, features["dev"]),
-        metric=task.metric or task.engine.metric,
+        metric=task.metric_name,
         save_steps=settings.save_steps,
         evaluations=settings.evaluations,
         patience=settings.patience,
@@ -131,8 +140,8 @@ def finetune(
         network,
         state,
         settings.epochs,
-        lambda epoch, step: _training_batches(features["train"], settings, epoch, step),
-        callbacks=list(callbacks),
+        lambda epoch, step: training_batches(features["train"], settings, epoch, step),
+        callbacks=[EpochLogs(folder / "tensorboard"), *callbacks],
         verbose=verbose,
     )
     state.load_best(network)
@@ -143,14 +152,15 @@ def finetune(
         if loss is not None:
             scores = task.engine.score(task, rows, predictions)
             result.scores[name] = scores | {"loss": loss}
-        if name == "test":
-            file = task.submission_file or f"{task.name}_predict.json"
-            task.submission(folder / file, rows, predictions)
-    _write(result, task, tokenizer, settings.family)
+        if name == "dev":
+            write_details(folder, task, settings, rows, features[name], predictions)
+        if name in task.tests:
+            task.submission(folder / task.tests[name], rows, predictions)
+    _write(result, task, tokenizer, settings, facts)
     return result
 
 
-def _training_batches(
+def training_batches(
     features: Features, settings: Settings, epoch: int, step: int
 ) -> Any:
     """Return all batches from (epoch, step) on; the order depends on nothing else."""
@@ -164,8 +174,14 @@ def _training_batches(
     return dataset_of(features, plans(), in_one_pass=True)
 
 
-def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Split]:
-    """Read all splits; the test split may be absent."""
+def read_splits(task: Task, data: str | Path, settings: Settings) -> dict[str, Split]:
+    """Read all splits of a task; test splits may be absent.
+
+    Args:
+        task: The declaration.
+        data: Folder with its files.
+        settings: May name single files.
+    """
     files = {name: getattr(settings, name) for name in ("train", "dev", "test")}
     folder = Path(data).expanduser()
     if folder.is_file():
@@ -173,10 +189,11 @@ def _read(task: Task, data: str | Path, settings: Settings) -> dict[str, Split]:
             f"{data}: expected a folder with train and dev files, found a file; name "
             "single files with train=, dev= and test="
         )
-    names = ["train", "dev"]
-    if files["test"] or task.has(folder, "test"):
-        names.append("test")
-    return {name: task.rows(files[name] or data, name) for name in names}
+    tests = [name for name in task.tests if task.has(folder, name)]
+    if files["test"]:
+        tests = ["test"]
+    names = ("train", "dev", *tests)
+    return {name: task.rows(files.get(name) or data, name) for name in names}
 
 
 def _encoder(model: str | Path, settings: Settings) -> Encoder:
@@ -185,6 +202,8 @@ def _encoder(model: str | Path, settings: Settings) -> Encoder:
     if settings.dropout is not None:
         fields["hidden_dropout_prob"] = settings.dropout
         fields["attention_probs_dropout_prob"] = settings.dropout
+    if settings.hierarchical_positions is not None:
+        fields["hierarchical_positions"] = settings.hierarchical_positions
     if settings.from_scratch:
         config = load_config(model, family=settings.family, **fields)
         if not isinstance(config, Config):
@@ -203,86 +222,49 @@ def _check_fit(
             f"{task.name} is a task of pairs, but the model knows one segment only "
             "(type_vocab_size)"
         )
-    limit = config.max_position_embeddings
-    if config.position == "absolute" and settings.max_length > limit:
+    limit = config.max_positions
+    if limit is not None and settings.max_length > limit:
         raise ConfigError(
             f"max_length={settings.max_length}, but the model has {limit} positions "
-            "(max_position_embeddings)"
+            "(max_position_embeddings); with hierarchical_positions=0.4 it takes their "
+            "square"
         )
 
 
-def _remember(
-    folder: Path,
-    model: str | Path,
+def _write(
+    result: Result,
     task: Task,
+    tokenizer: Any,
     settings: Settings,
-    splits: dict[str, Split],
+    told: dict[str, Any],
 ) -> None:
-    """Write what is being trained; refuse a folder in which something else was.
-
-    Raises:
-        ConfigError: The folder holds the run of other settings, data or model.
-    """
-    facts = {
-        "task": task.name,
-        "labels": list(task.labels),
-        "model": _digest(model),
-        # A file may move; its content may not change.
-        "settings": dataclasses.asdict(settings)
-        | {"train": "", "dev": "", "test": "", "save_steps": 0, "cache": ""},
-        "data": {
-            name: [
-                hashlib.sha256(file.read_bytes()).hexdigest() for file in split.files
-            ]
-            for name, split in splits.items()
-        },
-    }
-    facts = json.loads(json.dumps(facts))  # a tuple is read back as a list
-    file = folder / "settings.json"
-    if file.is_file():
-        before = read_json(file)
-        other = [key for key in facts if before.get(key) != facts[key]]
-        if other:
-            raise ConfigError(
-                f"{folder}: holds a run with other {' and '.join(other)} (see "
-                f"{file.name}). Choose another output folder, or remove this one"
-            )
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise ConfigError(f"{folder}: is not empty and holds no run; choose another")
-    else:
-        write_text(file, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
-
-
-def _digest(model: str | Path) -> str:
-    """Return a hash of the model; the index holds the checksums of the weights."""
-    with open_source(model) as source:
-        files = [*source.configs(), source.vocab()]
-        if source.prefix is not None:
-            index = source.prefix.with_name(f"{source.prefix.name}.index")
-            files.append(source.prefix if source.kind != "tf1" else index)
-        found = [file.read_bytes() for file in files if file is not None]
-    return hashlib.sha256(b"".join(found)).hexdigest()
-
-
-def _write(result: Result, task: Task, tokenizer: Any, family: str | None) -> None:
-    """Write the trained model in every form, the scores and the picture."""
+    """Write the trained model in every form, its card, the scores and the picture."""
     folder = result.folder
-    save_checkpoint(result.model, folder / "model" / "model.ckpt", family=family)
+    save_checkpoint(
+        result.model, folder / "model" / "model.ckpt", family=settings.family
+    )
     save_tokenizer(tokenizer, folder / "model")
+    save_task(folder / "model", task, settings)
     # Words are not segmented in graph.
     if isinstance(tokenizer, tf.Module) and isinstance(result.model, Classifier):
         export(result.model, tokenizer, folder / "saved_model")
     facts = {
         "task": task.name,
+        "kind": task.kind,
+        "metric": task.metric_name,
         "scores": result.scores,
+        "parameters": result.model.count_params(),
         "seconds": round(result.seconds, 1),
         "kerasplm": VERSION,
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
     }
-    write_text(folder / "results.json", json.dumps(facts, indent=1) + "\n")
+    write_text(folder / "model" / "README.md", model_card(told, facts))
     reporting.write_history(result.history, folder / "history.csv")
-    reporting.draw_curves(result.history, folder / "learning_curve.png", task.name)
+    png = curves(result.history, task.name, task.metric_name)
+    write_bytes(folder / "learning_curve.png", png)
+    # The last file: a run that has it is finished.
+    write_json(folder / "results.json", facts)
 
 
 def print_result(result: Result, task: str) -> None:
@@ -294,12 +276,17 @@ def print_result(result: Result, task: str) -> None:
     ]
     reporting.print_table(f"{task}, best weights on dev", ("split", *names), rows)
     files = {
-        "model": "trained model under its TF1 names, with vocabulary",
+        "model": "trained model under its TF1 names, with vocabulary and card",
         "saved_model": "SavedModel that takes strings",
-        "learning_curve.png": "loss and accuracy over the epochs",
+        "learning_curve.png": "loss and score over the epochs",
         "history.csv": "the same as numbers",
-        f"{task}_predict.json": "predictions for the test file",
+        "tensorboard": "the same for tensorboard --logdir",
+        "dev_details.json": "confusions, worst and longest rows of dev",
+        "dev_predictions.jsonl": "predictions for dev, and how wrong they are",
+        "run.json": "data and settings, each with its source",
         "results.json": "the table above",
     }
     there = [(n, what) for n, what in files.items() if (result.folder / n).exists()]
+    sent = sorted(file.name for file in result.folder.glob("*_predict.json"))
+    there += [(name, "answers to a test file, for the leaderboard") for name in sent]
     reporting.print_table(str(result.folder), ("file", "content"), there)

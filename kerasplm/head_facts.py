@@ -11,8 +11,10 @@ from kerasplm.published import own_block
 
 JsonFiles = Mapping[Path, Mapping[str, Any]]
 # Kinds whose head is one dense layer, of which the bias tells the number of labels.
-_DENSE = ("classification", "regression", "tagging")
+_DENSE = ("classification", "regression", "tagging", "choice")
 _HEADS = dict.fromkeys(_DENSE, "classifier") | {"span": "span"}
+# Kinds whose head has no weights of its own: every checkpoint holds it.
+_WEIGHTLESS = ("embedding",)
 
 
 def head_facts(
@@ -53,6 +55,8 @@ def head_facts(
         return own[0] | ({"task": tasks[0]} if len(tasks) == 1 else {})
     if kind == "span":
         return _span(found, reader, where)
+    if kind in _WEIGHTLESS:
+        return {"kind": kind, "labels": []}
     return _dense(kind, found, reader, data, where) if kind in _DENSE else None
 
 
@@ -103,11 +107,18 @@ def _dense(
     if bias is None:
         raise CheckpointError(f"{where}: the classifier has no bias (output_bias)")
     count = reader.shapes[bias][0]
-    facts: dict[str, Any] = {"kind": kind, "labels": [str(n) for n in range(count)]}
-    if kind != "tagging":
-        facts |= found.family.classifier
+    names = [str(n) for n in range(count)]
     for values in data.values():
         named = values.get("id2label")
-        if isinstance(named, dict) and set(named) == {str(n) for n in range(count)}:
-            facts["labels"] = [str(named[str(n)]) for n in range(count)]
-    return facts | task
+        if isinstance(named, dict) and set(named) == set(names):
+            names = [str(named[name]) for name in names]
+    if kind == "tagging":
+        return {"kind": kind, "labels": [], "tags": names} | task
+    facts = {"kind": kind, **found.family.classifier} | task
+    if kind != "choice":
+        return facts | {"labels": names}
+    if count != 1:
+        raise CheckpointError(
+            f"{where}: expected one output for each choice, found {count}"
+        )
+    return facts | {"labels": []}

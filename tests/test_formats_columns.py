@@ -273,16 +273,19 @@ def test_names(tmp_path):
     for split in ("dev", "valid", "validation"):
         assert form.find(tmp_path, split) == [file]
     assert form.find(file, "whatever") == [file]
-    put(tmp_path / "test1.0.json", "x")
-    eval_file = put(tmp_path / "test1.1.json", "x")
-    assert form.find(tmp_path, "test") == [eval_file]
+    first = put(tmp_path / "test1.0.json", "x")
+    second = put(tmp_path / "test1.1.json", "x")
+    assert form.find(tmp_path, "test") == [first]
+    assert form.find(tmp_path, "test1.1") == [second]
     put(tmp_path / "dev.txt", "x")
     put(tmp_path / "dev.tsv", "x")
     with pytest.raises(DataError, match=r"one file for 'dev', found dev.tsv, dev.txt"):
         form.find(tmp_path, "dev")
     with pytest.raises(DataError, match=r"expected train\{.json,.*found dev.tsv, dev"):
         form.find(tmp_path, "train")
-    with pytest.raises(DataError, match="a split of train, dev, test, found 'moon'"):
+    with pytest.raises(
+        DataError, match="a split of train, dev, test, test1.1, found 'moon'"
+    ):
         form.find(tmp_path, "moon")
     with pytest.raises(DataError, match="no such file or folder"):
         form.find(tmp_path / "no", "dev")

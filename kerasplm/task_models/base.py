@@ -78,6 +78,17 @@ class TaskModel(MethodTraining, keras.Model):
         without = {id(variable) for variable in self.encoder.pooler.weights}
         return [one for one in variables if id(one) not in without]
 
+    def answer(
+        self, outputs: Mapping[str, Tensor], question: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return what decoding asks after it has seen the outputs of a batch.
+
+        Args:
+            outputs: What the model returned for the batch.
+            question: From `Kind.second_pass`.
+        """
+        raise NotImplementedError
+
     def objective(self, inputs: Inputs, targets: Any, outputs: Any) -> Tensor:
         """Return the loss of a batch, a scalar in float32.
 

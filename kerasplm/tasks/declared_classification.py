@@ -30,6 +30,11 @@ _TOPICS = {
 }
 
 
+def _versions(name: str) -> dict[str, str]:
+    """Return the files of both versions of CLUE's leaderboard."""
+    return {"test": f"{name}10_predict.json", "test1.1": f"{name}11_predict.json"}
+
+
 def _task(name: str, title: str, labels: tuple[str, ...], **more: Any) -> Task:
     return Task(
         name=name,
@@ -85,7 +90,7 @@ CLASSIFICATION = (
         _NLI,
         pair=True,
         source="Hu et al., Findings of EMNLP 2020; CLUEbenchmark/OCNLI",
-        submission_file="ocnli_50k_predict.json",
+        submissions={"test": "ocnli_50k_predict.json"},
     ),
     _task(
         "clue_diagnostics",
@@ -93,7 +98,8 @@ CLASSIFICATION = (
         _NLI,
         pair=True,
         aliases=_SPELLINGS,
-        submission_file="diagnostics_predict.json",
+        submissions={"test": "diagnostics_predict.json"},
+        predicted_by="cmnli",
     ),
     _task(
         "chnsenticorp",
@@ -113,7 +119,7 @@ CLASSIFICATION = (
         "Which of 15 topics has a news title?",
         tuple(_TOPICS),
         descriptions=_TOPICS,
-        submission_file="tnews11_predict.json",
+        submissions=_versions("tnews"),
     ),
     _task(
         "iflytek",
@@ -125,7 +131,7 @@ CLASSIFICATION = (
         "cluewsc2020",
         "Does a pronoun mean that noun?",
         ("true", "false"),
-        submission_file="cluewsc11_predict.json",
+        submissions=_versions("cluewsc"),
     ),
     _task("copa", "Which of two is cause or effect?", _YES_NO, pair=True),
     _task(

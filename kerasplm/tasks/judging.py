@@ -1,6 +1,7 @@
 """Run a task model over features: outputs, loss, predictions."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,13 +10,16 @@ import tensorflow as tf
 
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks.batching import batches_of
-from kerasplm.tasks.features import Features, dataset_of
+from kerasplm.tasks.features import Features
+from kerasplm.tasks.graphs import Graph
 from kerasplm.tasks.settings import Settings
 from kerasplm.tasks.task import Task
 
 
 class Judge:
     """Ask one task model; its graph is traced once for all lengths.
+
+    Several threads may ask it at once.
 
     Args:
         task: The declaration.
@@ -27,17 +31,30 @@ class Judge:
         self.task = task
         self.model = model
         self.settings = settings
-        self._call = tf.function(self._outputs, autograph=False, reduce_retracing=True)
-        self._both = tf.function(self._judged, autograph=False, reduce_retracing=True)
+        self._call = Graph(self._outputs)
+        self._both = Graph(self._judged)
+        self._answer = Graph(self._answered)
+
+    @property
+    def traces(self) -> int:
+        """How many graphs were traced so far."""
+        return self._call.traces + self._both.traces + self._answer.traces
 
     def _outputs(self, inputs: Any) -> Any:
-        outputs = self.model(inputs, training=False)
-        return keras.tree.map_structure(_float32, outputs)
+        return self.model(inputs, training=False)
 
     def _judged(self, inputs: Any, targets: Any) -> Any:
         outputs = self.model(inputs, training=False)
-        loss = self.model.objective(inputs, targets, outputs)
-        return keras.tree.map_structure(_float32, outputs), loss
+        return outputs, self.model.objective(inputs, targets, outputs)
+
+    def _answered(self, outputs: Any, question: Any) -> Any:
+        return self.model.answer(outputs, question)
+
+    def _ask(self, outputs: Any, question: Mapping[str, np.ndarray]) -> Any:
+        tensors = {name: tf.constant(x) for name, x in question.items()}
+        signature = keras.tree.map_structure(_spec, [outputs, tensors])
+        answer = self._answer(signature, outputs, tensors)
+        return keras.tree.map_structure(np.asarray, answer)
 
     def found(self, features: Features) -> tuple[list[Any], float | None]:
         """Return what the model finds in every feature, and the mean loss.
@@ -49,15 +66,21 @@ class Judge:
         plan = batches_of(features.lengths, size, "length")
         out: list[Any] = [None] * len(features)
         total = 0.0
-        for chosen, batch in zip(
-            plan, dataset_of(features, [(plan, (0,))]), strict=True
-        ):
+        for chosen in plan:
+            rng = np.random.default_rng([0, int(chosen[0])])
+            batch = features.batch(chosen, rng)
             if features.targets is None:
-                outputs = self._call(batch)
+                outputs = self._call([features.signature], batch)
             else:
-                outputs, loss = self._both(*batch)
+                outputs, loss = self._both([*features.signature], *batch)
                 total += float(loss) * len(chosen)
-            arrays = keras.tree.map_structure(np.asarray, outputs)
+            arrays = self.task.engine.second_pass(
+                features,
+                chosen,
+                keras.tree.map_structure(np.asarray, outputs),
+                self.settings,
+                functools.partial(self._ask, outputs),
+            )
             found = self.task.engine.found(
                 self.task, features, chosen, arrays, self.settings
             )
@@ -88,5 +111,7 @@ class Judge:
         return scores | ({} if loss is None else {"loss": loss})
 
 
-def _float32(x: Any) -> Any:
-    return tf.cast(x, tf.float32) if x.dtype.is_floating else x
+def _spec(x: tf.Tensor) -> tf.TensorSpec:
+    """Return the signature of a tensor whose rows and tokens vary."""
+    sizes = [None if axis < 2 else size for axis, size in enumerate(x.shape)]
+    return tf.TensorSpec(sizes, x.dtype)

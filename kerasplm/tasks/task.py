@@ -59,8 +59,11 @@ class Task:
         metric: Score that the best weights maximise; default the kind's.
         options: Choices of the kind that differ from its defaults.
         recipe: Fields of `Settings` that differ from their defaults.
-        submission_file: Name of the file for the leaderboard; default
-            "NAME_predict.json".
+        submissions: Test splits and the names of their files for the leaderboard;
+            default {"test": "NAME_predict.json"}.
+        declaration: The JSON from which the task was read; None for a declared one.
+        predicted_by: Name of the task whose model answers this one, which has a test
+            file only.
         descriptions: What the labels mean, where the leaderboard's file says that too.
 
     Raises:
@@ -82,7 +85,9 @@ class Task:
     metric: str = ""
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    submission_file: str = ""
+    submissions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    predicted_by: str = ""
+    declaration: Mapping[str, Any] | None = None
     descriptions: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -93,6 +98,16 @@ class Task:
                 f"{', '.join(KINDS)}"
             )
         self.engine.with_options(self.options)
+
+    @property
+    def tests(self) -> dict[str, str]:
+        """The test splits, and the names of their files for the leaderboard."""
+        return dict(self.submissions) or {"test": f"{self.name}_predict.json"}
+
+    @property
+    def metric_name(self) -> str:
+        """The score that the best weights maximise."""
+        return self.metric or self.engine.metric
 
     @property
     def engine(self) -> Kind:
@@ -134,12 +149,24 @@ class Task:
             options=self.engine.with_options({**chosen, **own}),
         )
 
+    def at(self, folder: str | Path) -> "Task":
+        """Return the task with the labels that a data folder lists, if it does.
+
+        Args:
+            folder: The files of the task; `all_50_schemas` lists those of "lic2019".
+
+        Raises:
+            DataError: The list is broken.
+        """
+        labels = self.format.labels(folder)
+        return self if labels is None else dataclasses.replace(self, labels=labels)
+
     def rows(self, path: str | Path, split: str) -> Split:
         """Read one split.
 
         Args:
             path: Folder with the files of the task; or the file.
-            split: "train", "dev" or "test"; only "test" may lack labels.
+            split: "train", "dev" or one of `tests`; only those may lack labels.
 
         Raises:
             DataError: A file is missing or broken; the message names the line.
@@ -148,7 +175,7 @@ class Task:
         found = self.format.read(
             files,
             self.labels,
-            labelled=None if split == "test" else True,
+            labelled=None if split in self.tests else True,
             aliases=self.aliases,
         )
         return Split(tuple(files), tuple(found.rows), found.dropped, found.repaired)

@@ -1,7 +1,7 @@
 """A format: the function that reads it and the names of its files."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kerasplm.errors import DataError
@@ -19,6 +19,8 @@ class Format:
         read: The reader.
         names: Split to the alternatives of its file names, best first; each is a
             tuple of files that are read together.
+        label_file: Name of a file that may stand beside them and lists the labels.
+        read_labels: Its reader.
 
     Example:
         >>> form = FORMATS["lcqmc"]  # doctest: +SKIP
@@ -29,6 +31,18 @@ class Format:
 
     read: Reader
     names: Names
+    label_file: str = ""
+    read_labels: Callable[[Path], tuple[str, ...]] | None = None
+
+    def labels(self, folder: str | Path) -> tuple[str, ...] | None:
+        """Return the labels that the folder lists, or None if it does not.
+
+        Raises:
+            DataError: The list is broken.
+        """
+        file = Path(folder).expanduser() / self.label_file
+        there = self.read_labels is not None and file.is_file()
+        return self.read_labels(file) if there and self.read_labels else None
 
     def find(self, path: str | Path, split: str) -> list[Path]:
         """Return the files of a split: the path itself if it is a file.
@@ -103,13 +117,14 @@ def one_file(
         suffixes: Possible suffixes.
         train: Names before the suffix that this data set uses besides "train".
         dev: Besides "dev", "valid", "validation", "val" and "trial".
-        test: Besides "test", "test1.1", "test1.0", and "eval", as Chinese-ELECTRA
-            calls it.
+        test: Besides "test", "test1.0", and "eval", as Chinese-ELECTRA calls it.
+            CLUE's newer test files are a split of their own, "test1.1".
     """
     stems = {
         "train": (*train, "train"),
         "dev": (*dev, "dev", "valid", "validation", "val", "trial"),
-        "test": (*test, "test", "test1.1", "test1.0", "eval"),
+        "test": (*test, "test", "test1.0", "eval"),
+        "test1.1": ("test1.1",),
     }
     return {
         split: tuple((stem + suffix,) for stem in names for suffix in suffixes)

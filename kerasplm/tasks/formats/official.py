@@ -10,7 +10,7 @@ from kerasplm.tasks.formats.columns import Column, read_table
 from kerasplm.tasks.formats.entities import read_spans, read_tags, read_words
 from kerasplm.tasks.formats.format import Format, Names, one_file
 from kerasplm.tasks.formats.questions import read_questions
-from kerasplm.tasks.formats.relations import read_triples
+from kerasplm.tasks.formats.relations import read_schemas, read_triples
 
 SUFFIXES = (".json", ".jsonl", ".tsv", ".txt", ".csv")
 _ID = ("id", "idx", "index")
@@ -157,11 +157,11 @@ FORMATS: Mapping[str, Format] = {
             dev=("d-dev.json m-dev.json", "c3-d-dev.json c3-m-dev.json"),
             test=(
                 "test.json",
-                "test1.1.json",
                 "test1.0.json",
                 "d-test.json m-test.json",
                 "c3-d-test.json c3-m-test.json",
             ),
+            **{"test1.1": ("test1.1.json",)},
         ),
     ),
     "chid": Format(
@@ -172,9 +172,9 @@ FORMATS: Mapping[str, Format] = {
             test=(
                 "test.json test_answer.json",
                 "test.json",
-                "test1.1.json",
                 "test1.0.json",
             ),
+            **{"test1.1": ("test1.1.json",)},
         ),
     ),
     # Entities.
@@ -211,5 +211,7 @@ FORMATS: Mapping[str, Format] = {
             dev=("dev_data",),
             test=("test_data", "test1_data"),
         ),
+        label_file="all_50_schemas",
+        read_labels=read_schemas,
     ),
 }

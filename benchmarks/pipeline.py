@@ -1,0 +1,172 @@
+"""How fast are pipelines, and do graphs or memory grow with the calls?
+
+    pip install torch transformers    # for the comparison; optional
+    python -m benchmarks.pipeline [--calls 10000] [--repeats 5] [--layers 4] ...
+
+Makes a pair of equal models with random weights, a classifier and one for [MASK], and
+calls their pipelines with batches and texts of mixed sizes. Where transformers is
+installed, its pipelines take the same texts with the same weights, batch size and
+threads; texts are sorted by length for both.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+import kerasplm as plm
+from kerasplm.demo import MODEL
+from kerasplm.reporting import print_table
+
+
+def texts(words: list[str], count: int, longest: int) -> list[str]:
+    """Return texts of mixed lengths."""
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, longest + 1, count)
+    return ["".join(rng.choice(words, size)) for size in sizes]
+
+
+def resident() -> int:
+    """Return the bytes of memory that the process holds now."""
+    file = Path("/proc/self/statm")
+    if file.exists():
+        return int(file.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def calls(items: list[str], count: int) -> Iterator[Any]:
+    """Yield what single calls get: a text, or up to 16."""
+    rng = np.random.default_rng(1)
+    for _ in range(count):
+        size = int(rng.integers(1, 17))
+        start = int(rng.integers(len(items) - size))
+        yield items[start] if size == 1 else items[start : start + size]
+
+
+def growth(ask: Any, items: list[str], count: int) -> dict[str, Any]:
+    """Call a pipeline many times; the first tenth only fills its caches."""
+    begin = time.perf_counter()
+    for n, one in enumerate(calls(items, count)):
+        if n == count // 10:
+            before, traces = resident(), ask.traces
+        ask(one)
+    seconds = time.perf_counter() - begin
+    return {
+        "calls": count,
+        "graphs": ask.traces,
+        "new graphs after a tenth": ask.traces - traces,
+        "memory +MiB after a tenth": round((resident() - before) / 2**20, 1),
+        "ms per call": round(1000 * seconds / count, 2),
+    }
+
+
+def speed(ask: Callable[[Any], Any], items: list[str], repeats: int) -> tuple[Any, ...]:
+    """Return the medians of milliseconds for one text and of texts per second."""
+    ask(items[:40])
+    single, many = [], []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        for text in items[:30]:
+            ask(text)
+        single.append(1000 * (time.perf_counter() - begin) / 30)
+        begin = time.perf_counter()
+        ask(items)
+        many.append(len(items) / (time.perf_counter() - begin))
+    return round(statistics.median(single), 2), round(statistics.median(many), 1)
+
+
+def sorted_by_length(ask: Callable[..., Any], batch: int) -> Callable[[Any], Any]:
+    """Return a pipeline of transformers that sorts its texts as ours does."""
+
+    def call(given: Any) -> Any:
+        if isinstance(given, str):
+            return ask(given)
+        order = sorted(range(len(given)), key=lambda n: len(given[n]))
+        found = ask([given[n] for n in order], batch_size=batch)
+        return [found[order.index(n)] for n in range(len(given))]
+
+    return call
+
+
+def theirs(model: Any, task: str, vocab: list[str], threads: int) -> Any:
+    """Return the pipeline of transformers with the same weights, or None."""
+    try:
+        import torch
+        import transformers
+    except ImportError:
+        return None
+    torch.set_num_threads(threads)
+    transformers.logging.set_verbosity_error()
+    with tempfile.TemporaryDirectory() as folder:
+        plm.save_huggingface(model, folder)
+        (Path(folder) / "vocab.txt").write_text("\n".join(vocab) + "\n", "utf-8")
+        tokenizer = transformers.BertTokenizerFast(str(Path(folder) / "vocab.txt"))
+        name = {
+            "text-classification": "BertForSequenceClassification",
+            "fill-mask": "BertForMaskedLM",
+        }[task]
+        network = getattr(transformers, name).from_pretrained(folder).eval()
+    return transformers.pipeline(task, network, tokenizer=tokenizer, device="cpu")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--texts", type=int, default=256)
+    parser.add_argument("--longest", type=int, default=100)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--hidden", type=int, default=312)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    chosen = parser.parse_args()
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(chosen.threads)
+    keras.utils.set_random_seed(0)
+    tokenizer = plm.load_tokenizer(MODEL, in_graph=False)
+    config = plm.Config(
+        vocab_size=len(tokenizer.vocab),
+        hidden_size=chosen.hidden,
+        num_hidden_layers=chosen.layers,
+        num_attention_heads=chosen.hidden // 26 if chosen.hidden == 312 else 12,
+        intermediate_size=4 * chosen.hidden,
+    )
+    words = [w for w in tokenizer.vocab if len(w) == 1 and w > "\u4e00"]
+    items = texts(words, chosen.texts, chosen.longest)
+    encoder = plm.Encoder(config, family="bert")
+    models = {
+        "text-classification": plm.Classifier(encoder, ["0", "1"]),
+        "fill-mask": plm.PretrainedModel(encoder, ["mlm"]),
+    }
+    many, rows = [], []
+    for task, model in models.items():
+        given = [f"{t}[MASK]" for t in items] if task == "fill-mask" else items
+        ask = plm.pipeline(task, model, tokenizer, batch_size=chosen.batch)
+        ours = speed(ask, given, chosen.repeats)
+        rows.append((task, "kerasplm", *ours, ""))
+        other = theirs(model, task, tokenizer.vocab, chosen.threads)
+        if other is not None:
+            call = sorted_by_length(other, chosen.batch)
+            found = speed(call, given, chosen.repeats)
+            ratio = f"{found[0] / ours[0]:.2f}x, {ours[1] / found[1]:.2f}x"
+            rows.append((task, "transformers", *found, ratio))
+        many.append({"pipeline": task, **growth(ask, given, chosen.calls)})
+    columns = ("pipeline", "library", "ms for one text", "texts/s", "kerasplm faster")
+    print_table(f"medians of {chosen.repeats}", columns, rows)
+    grown = [tuple(row.values()) for row in many]
+    print_table("calls of 1 to 16 texts", tuple(many[0]), grown)
+
+
+if __name__ == "__main__":
+    main()

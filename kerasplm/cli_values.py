@@ -1,0 +1,76 @@
+"""Choices that are given on the command line as NAME=VALUE."""
+
+import json
+import types
+import typing
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kerasplm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kerasplm.tasks import Task
+
+
+def parsed(more: Sequence[str] | None, like: Sequence["Task"]) -> dict[str, Any]:
+    """Return the choices that were given as NAME=VALUE.
+
+    Args:
+        more: The texts.
+        like: Tasks, whose kinds have these choices.
+
+    Raises:
+        ConfigError: A choice does not exist, or its value has another type.
+    """
+    return {n: value_of(n, text, like) for n, text in map(halves, more or [])}
+
+
+def halves(text: str) -> tuple[str, str]:
+    """Divide NAME=VALUE.
+
+    Raises:
+        ConfigError: There is no "=".
+    """
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ConfigError(f"expected NAME=VALUE, found {text!r}")
+    return name.strip().replace("-", "_"), value.strip()
+
+
+def value_of(name: str, text: str, like: Sequence["Task"]) -> Any:
+    """Return a value as the type of the choice asks.
+
+    Args:
+        name: A field of `Settings` or of the options of a kind.
+        text: As the user wrote it.
+        like: Tasks, whose kinds have these options.
+
+    Raises:
+        ConfigError: There is no such choice, or the text is no such value.
+    """
+    from kerasplm.tasks import Settings
+
+    hints = typing.get_type_hints(Settings)
+    for task in like:
+        hints |= typing.get_type_hints(task.engine.options)
+    if name not in hints or name == "options":
+        raise ConfigError(f"no choice {name!r}; `kerasplm tasks NAME` lists them")
+    hint = hints[name]
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if text in ("none", "None") and type(None) in kinds:
+        return None
+    for kind in kinds:
+        if kind is str:
+            return text
+        try:
+            value = json.loads(text.lower() if kind is bool else text)
+        except ValueError:
+            continue
+        if kind is float and type(value) in (int, float):
+            return float(value)
+        if kind in (int, bool) and type(value) is kind:
+            return value
+        if typing.get_origin(kind) is tuple and isinstance(value, list):
+            return tuple(value)
+    names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+    raise ConfigError(f"{name}: expected {names}, found {text!r}")

@@ -1,0 +1,127 @@
+"""Ask a trained model about files: scores, predictions, submissions."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from kerasplm.errors import ConfigError
+from kerasplm.task_models import TaskModel
+from kerasplm.tasks import Settings, Split, Task, task_named
+from kerasplm.tasks.judging import Judge
+from kerasplm.tasks.saved import FILE, saved_task
+from kerasplm.tokenizing import load_tokenizer
+from kerasplm.zoo import Heads, load
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a model said of a file.
+
+    Args:
+        task: The task.
+        split: The rows and where they were read.
+        predictions: One per row.
+        scores: The official scores; {} if the file has no answers.
+    """
+
+    task: Task
+    split: Split
+    predictions: list[Any]
+    scores: Mapping[str, float]
+
+    def write_submission(self, file: str | Path) -> None:
+        """Write the predictions as the leaderboard takes them."""
+        self.task.submission(file, self.split.rows, self.predictions)
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    *,
+    split: str = "dev",
+    task: str | Path | Task | None = None,
+    family: str | None = None,
+    **changes: Any,
+) -> Evaluation:
+    """Score a trained model on a file, or predict a file without answers.
+
+    Args:
+        model: Folder that `finetune` wrote (its "model"), or a checkpoint of the
+            original fine-tuning code with a task model.
+        data: A file, or the folder with the files of the task.
+        split: Which split of a folder: "train", "dev", "test", ...
+        task: The task; default is the one the model was trained on.
+        family: As for `load`.
+        **changes: Settings to change, such as `batch_size=8` or `max_length=512`.
+
+    Raises:
+        PLMError: Something is missing, broken or does not fit.
+
+    Example:
+        >>> evaluate("out/model", "data/lcqmc").scores["accuracy"]  # doctest: +SKIP
+    """
+    folder = model_folder(model)
+    kept = saved_task(folder) if folder.is_dir() else None
+    known, settings = kept or (None, None)
+    if task is not None:
+        named = task if isinstance(task, Task) else task_named(task)
+        known = named if known is None else _same_kind(named, known)
+    if known is None:
+        raise ConfigError(
+            f"{model}: has no {FILE} that tells its task. Pass task=, a name or a JSON "
+            "file"
+        )
+    if settings is None:
+        settings = known.settings(model=folder, family=family)
+    options = dataclasses.asdict(settings.options) | {"max_length": settings.max_length}
+    settings = known.settings(family=family, **{**options, **changes})
+    known = known.at(data)
+    rows = known.rows(data, split)
+    network = load(folder, heads=cast(Heads, known.kind), family=family)
+    tokenizer = load_tokenizer(folder, family=family)
+    check_labels(network, known)
+    return judged(network, tokenizer, known, settings, rows)
+
+
+def judged(
+    network: TaskModel, tokenizer: Any, task: Task, settings: Settings, rows: Split
+) -> Evaluation:
+    """Run a model over the rows of a split."""
+    features = task.features(rows.rows, tokenizer, settings)
+    judge = Judge(task, network, settings)
+    predictions, loss = judge.predict(rows.rows, features)
+    scores: dict[str, float] = {}
+    if loss is not None:
+        scores = task.engine.score(task, rows.rows, predictions) | {"loss": loss}
+    return Evaluation(task, rows, predictions, scores)
+
+
+def model_folder(model: str | Path) -> Path:
+    """Return the folder of a model: of an output folder of `finetune` its "model"."""
+    folder = Path(model).expanduser()
+    inner = folder / "model"
+    return inner if (inner / FILE).is_file() else folder
+
+
+def check_labels(network: TaskModel, task: Task) -> None:
+    """Refuse a model that tells other labels apart than the task.
+
+    Raises:
+        ConfigError: The labels, or their order, differ.
+    """
+    if network.labels and task.labels and network.labels != task.labels:
+        raise ConfigError(
+            f"{task.name}: expected a model with the labels {', '.join(task.labels)}, "
+            f"found {', '.join(network.labels)}"
+        )
+
+
+def _same_kind(task: Task, trained: Task) -> Task:
+    """Return a task for a model that was trained on another one of its kind."""
+    if task.kind != trained.kind:
+        raise ConfigError(
+            f"{task.name}: is a task of kind {task.kind!r}, but the model was trained "
+            f"on {trained.name}, of kind {trained.kind!r}"
+        )
+    return task if task.labels else dataclasses.replace(task, labels=trained.labels)

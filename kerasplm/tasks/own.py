@@ -1,0 +1,166 @@
+"""A task of one's own: declared in a JSON file, labels read from the data."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasplm.errors import ConfigError, DataError
+from kerasplm.files import read_json
+from kerasplm.tasks.formats import FORMATS, table_format
+from kerasplm.tasks.formats.format import Format, one_file
+from kerasplm.tasks.kinds import KINDS
+from kerasplm.tasks.rows import EntityRow, RelationRow, TextRow
+from kerasplm.tasks.task import Task
+
+_KEYS = (
+    *("name", "title", "kind", "labels", "pair", "columns", "separator", "format"),
+    *("files", "aliases", "metric", "options", "recipe", "submissions"),
+)
+# The format of a kind if the declaration names neither columns nor a format.
+_USUAL = {"span": "squad", "tagging": "tags", "relation": "lic2019", "choice": "c3"}
+
+
+def task_from_json(file: Path) -> Task:
+    """Read the declaration of a task.
+
+    A JSON object with "name" and any of:
+
+    - "kind": a key of `KINDS`; default "classification".
+    - "columns": {"text": ..., "pair": ..., "label": ..., "id": ...}, each the name of
+      a column (the key in JSON lines) or its number from 0; "separator" of a file
+      that is neither ".csv" nor JSON lines, default a tab.
+    - "format": the name of an official format instead of columns.
+    - "files": {"train": "a.csv", "dev": "b.csv", "test": "c.csv"}; default are
+      "train", "dev" and "test" with any usual suffix.
+    - "labels": in the order of their ids; default are those of the training file.
+    - "title", "aliases", "metric", "options", "recipe", "submissions": as for `Task`.
+
+    Raises:
+        ConfigError: The file is no such declaration.
+
+    Example:
+        >>> task_from_json(Path("stars.json"))  # doctest: +SKIP
+    """
+    return task_from_data(read_json(file), file)
+
+
+def task_from_data(data: dict[str, Any], file: Path) -> Task:
+    """Return the task that a JSON object declares.
+
+    Args:
+        data: As for `task_from_json`.
+        file: Where it was read, for messages.
+
+    Raises:
+        ConfigError: It is no such declaration.
+    """
+    unknown = [key for key in data if key not in _KEYS]
+    if unknown or not isinstance(data.get("name"), str):
+        raise ConfigError(
+            f"{file}: expected a task with 'name' and any of {', '.join(_KEYS[1:])}, "
+            f"found {', '.join(unknown) or 'no name'}"
+        )
+    kind = data.get("kind", "classification")
+    if kind not in KINDS:
+        raise ConfigError(
+            f"{file}: expected a kind of {', '.join(KINDS)}, found {kind!r}"
+        )
+    form = _format(file, data, kind)
+    plain = ("title", "metric")
+    fields: dict[str, Any] = {key: data[key] for key in plain if key in data}
+    for key in ("aliases", "options", "recipe", "submissions"):
+        if not isinstance(data.get(key, {}), dict):
+            raise ConfigError(f"{file}: expected an object as {key!r}")
+        fields[key] = data.get(key, {})
+    labels = data.get("labels", [])
+    if not isinstance(labels, list):
+        raise ConfigError(f"{file}: expected a list as 'labels', found {labels!r}")
+    try:
+        return Task(
+            **{"title": data["name"], **fields},
+            name=data["name"],
+            source=str(file),
+            kind=kind,
+            labels=tuple(str(label) for label in labels),
+            format=form,
+            pair=bool(data.get("pair", "pair" in data.get("columns", {}))),
+            declaration=data,
+        )
+    except (ConfigError, TypeError) as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
+def _format(file: Path, data: Mapping[str, Any], kind: str) -> Format:
+    columns, name = data.get("columns"), data.get("format", _USUAL.get(kind))
+    files = data.get("files", {})
+    if not isinstance(files, dict) or not all(map(_is_name, files.values())):
+        raise ConfigError(f"{file}: expected an object of file names as 'files'")
+    named = {split: ((one,),) for split, one in files.items()} or None
+    if columns is not None:
+        if not isinstance(columns, dict):
+            raise ConfigError(f"{file}: expected an object as 'columns'")
+        options: dict[str, Any] = {"number": kind == "regression"}
+        if "separator" in data:
+            options["separator"] = data["separator"]
+        usual = one_file((".csv", ".tsv", ".txt", ".json", ".jsonl"))
+        return table_format(columns, named or usual, **options)
+    if name not in FORMATS:
+        raise ConfigError(
+            f"{file}: expected 'columns', or a 'format' of {', '.join(FORMATS)}, found "
+            f"{name!r}"
+        )
+    form = FORMATS[name]
+    return dataclasses.replace(form, names=named) if named else form
+
+
+def _is_name(x: Any) -> bool:
+    return isinstance(x, str) and bool(x)
+
+
+def with_labels(task: Task, data: str | Path, train: str | None = None) -> Task:
+    """Return the task with the labels of the training file, if it declares none.
+
+    Labels are sorted, as numbers where all are, so that their ids do not depend on
+    the order of the file.
+
+    Args:
+        task: The declaration.
+        data: Folder with the files of the task.
+        train: Training file, if it is not under its usual name there.
+
+    Raises:
+        DataError: The training file is missing or broken, or has one label only.
+    """
+    if task.labels or task.kind not in _LABELS_OF:
+        return task
+    split = task.rows(train or data, "train")
+    found = {str(x) for row in split.rows for x in _LABELS_OF[task.kind](row)}
+    try:
+        labels = sorted(found, key=float)
+    except ValueError:
+        labels = sorted(found)
+    if len(labels) < (2 if task.kind == "classification" else 1):
+        raise DataError(
+            f"{split.files[0]}: expected several labels, found {', '.join(labels)}"
+        )
+    return dataclasses.replace(task, labels=tuple(labels))
+
+
+def _class(row: TextRow) -> list[Any]:
+    return [row.label]
+
+
+def _types(row: EntityRow) -> list[Any]:
+    return [entity.type for entity in row.entities or ()]
+
+
+def _predicates(row: RelationRow) -> list[Any]:
+    return [triple.predicate for triple in row.triples or ()]
+
+
+_LABELS_OF: Mapping[str, Any] = {
+    "classification": _class,
+    "tagging": _types,
+    "relation": _predicates,
+}
