@@ -24,7 +24,7 @@ from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
 from kerasplm.tasks import TASKS, Task
 from kerasplm.tasks.features import Features
-from kerasplm.tasks.kinds.span import SpanTargets
+from kerasplm.tasks.kinds.span_features import SpanTargets
 from kerasplm.tasks.rows import QuestionRow
 
 # Folder to task and splits.

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
+from benchmarks import offsets
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.evaluation.cmrc import cmrc_em, cmrc_f1
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.task_models.span import STYLES
 from kerasplm.tasks import TASKS
-from kerasplm.tasks.kinds.span import SpanOptions, SpanTargets
+from kerasplm.tasks.kinds.span import SpanOptions
 from kerasplm.tasks.kinds.span_decoding import SpanPrediction
+from kerasplm.tasks.kinds.span_features import SpanTargets
 from kerasplm.tasks.rows import Answer, QuestionRow
 
 WORDS = ("小", "河", "在", "哪", "里", "山", "前", "有", "一", "条", "，", "。")
@@ -261,3 +263,32 @@ def test_head_of_the_original_code(tiny_config, family, style):
     assert TASK.model(encoder).style == style
     assert TASK.model(plm.Encoder(tiny_config), head="albert").style == "albert"
     assert set(STYLES) == {"bert", "nezha", "electra", "albert"}
+
+
+def test_answers_come_back_to_the_letter(tmp_path, capsys):
+    """The measurement of benchmarks/offsets, on answers with and without flaws."""
+    surfaces = ("Waterfall", "山前 有", "前 ", "024", "条Water")
+    answers = [{"text": s, "answer_start": CONTEXT.index(s)} for s in surfaces]
+    asked = [
+        {"id": str(n), "question": "哪里", "answers": [one]}
+        for n, one in enumerate([*answers, {"text": "大海", "answer_start": 0}])
+    ]
+    data = [{"paragraphs": [{"context": CONTEXT * 30, "qas": asked}]}]
+    (tmp_path / "cmrc2018_clue").mkdir()
+    file = tmp_path / "cmrc2018_clue" / "train.json"
+    file.write_text(json.dumps({"data": data}), encoding="utf-8")
+    vocab = tmp_path / "vocab.txt"
+    vocab.write_text("\n".join(VOCAB), encoding="utf-8")
+    status = offsets.main(["--data", str(tmp_path), "--vocab", str(vocab)])
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert "'024' came back as '2024'" in printed
+    assert "'前 ' came back as '前'" in printed
+    rows = list(offsets.single(TASK.rows(file.parent, "train").rows))
+    counts, _ = offsets.check(TASK, rows, PythonTokenizer(VOCAB))
+    assert counts == {
+        "exact": 3,
+        offsets.UNKNOWN: 1,
+        offsets.PIECE: 1,
+        offsets.SPACE: 1,
+    }

@@ -134,7 +134,9 @@ class Match:
 def match(family: Family, variables: Iterable[str]) -> Match:
     """Sort the variables of a checkpoint by what the family makes of them."""
     names: dict[str, str] = {}
-    slots, other, unknown, rest = [], [], [], []
+    slots: list[str] = []
+    rest: list[str] = []
+    other, unknown = [], []
     tasks: dict[str, set[str]] = {}
     for variable in sorted(variables):
         # Slots first: they are most of a checkpoint, and one pattern tells them.

@@ -154,7 +154,7 @@ class Family:
             if name.startswith(scope):
                 task = name.removeprefix(scope).split("/")[0]
                 scopes.setdefault(task, set()).add(name)
-        found = {}
+        found: dict[str, tuple[str, str]] = {}
         for task, names in scopes.items():
             for table in self.heads:
                 wanted = {

@@ -189,7 +189,14 @@ def answer(
     exp = np.exp(totals[chosen] - totals[chosen].max(initial=-np.inf))
     shares = exp / exp.sum()
     listed = tuple(
-        SpanCandidate(text, *map(int, spans[n]), float(share), *map(float, scores[n]))
+        SpanCandidate(
+            text,
+            int(spans[n, 0]),
+            int(spans[n, 1]),
+            float(share),
+            float(scores[n, 0]),
+            float(scores[n, 1]),
+        )
         for (text, n), share in zip(kept.items(), shares, strict=True)
     )
     best = next((one for one in listed if one.text), None)
@@ -197,14 +204,13 @@ def answer(
         return SpanPrediction("", 0, 0, 0.0, None, listed)
     total = best.start_score + best.end_score
     null_score = null if judged else null - total
-    if null == -math.inf:
-        null_score = None
-    elif version2 and null_score > threshold:
+    if version2 and null_score > threshold:
         if judged:
             sure = 1.0 / (1.0 + math.exp(-null))
         else:
             sure = next(one.probability for one in listed if not one.text)
         return SpanPrediction("", 0, 0, sure, null_score, listed)
+    known = null_score if null > -math.inf else None
     return SpanPrediction(
-        best.text, best.start, best.end, best.probability, null_score, listed
+        best.text, best.start, best.end, best.probability, known, listed
     )
