@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
-from kerasplm.errors import DataError
+from kerasplm.errors import ConfigError, DataError
 from kerasplm.task_models import MODELS
+from kerasplm.tasks import KINDS
 from tests.asking import ODD, encoder, texts, tokenizer
 
 TYPES = ["name", "place"]
@@ -41,7 +42,7 @@ def test_entities_lie_in_the_text(max_length):
             assert one["type"] in TYPES
             assert 0 <= one["score"] <= 1
         count += len(answer["entities"])
-    assert count > 40
+    assert count > 10
     assert answers[0] == {"entities": []}
     for _ in range(3):
         find(items[:5])
@@ -51,7 +52,9 @@ def test_entities_lie_in_the_text(max_length):
 
 @pytest.mark.skipif("span" not in MODELS, reason="no such kind yet")
 def test_answers_lie_in_the_passage():
-    find = ask("question-answering", "span", max_length=16, stride=4)
+    find = ask(
+        "question-answering", "span", max_length=16, stride=4, max_query_length=4
+    )
     passages = [*texts(40, longest=60), *ODD]
     items = [("很好", passage) for passage in passages]
     answers = plain(find(items))
@@ -84,7 +87,8 @@ def test_choices():
 
 @pytest.mark.skipif("relation" not in MODELS, reason="no such kind yet")
 def test_relations_lie_in_the_text():
-    find = ask("relation-extraction", "relation", TYPES, start_threshold=0.4)
+    thresholds = {"start_threshold": 0.01, "end_threshold": 0.01}
+    find = ask("relation-extraction", "relation", TYPES, **thresholds)
     items = texts(20)
     answers = plain(find(items))
     for text, answer in zip(items, answers, strict=True):
@@ -96,13 +100,13 @@ def test_relations_lie_in_the_text():
     assert sum(len(answer["relations"]) for answer in answers) > 5
 
 
-@pytest.mark.skipif(
-    MODELS["regression"] is MODELS["classification"], reason="no such kind yet"
-)
+@pytest.mark.skipif("regression" not in KINDS, reason="no such kind yet")
 def test_numbers():
-    rate = ask("regression", "regression")
+    rate = ask("regression", "regression", ["value"])
     items = texts(12)
     found = plain(rate(items))
     for text, answer in zip(items, found, strict=True):
         wanted = np.asarray(rate.model(tokenizer()([text], max_length=24))).reshape(-1)
         assert answer == {"value": pytest.approx(float(wanted[0]), abs=1e-5)}
+    with pytest.raises(ConfigError, match="found a Classifier, a model of kind 'regr"):
+        ask("text-classification", "regression", ["value"])

@@ -44,10 +44,10 @@ class JudgedPipeline(Pipeline):
         trained: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        if not isinstance(model, TaskModel) or model.kind != self.kind:
+        if not isinstance(model, TaskModel) or kind_of(model) != self.kind:
             found = type(model).__name__
             if isinstance(model, TaskModel):
-                found += f", a model of kind {model.kind!r}"
+                found += f", a model of kind {kind_of(model)!r}"
             raise ConfigError(
                 f"pipeline {self.task!r}: expected a model of kind {self.kind!r}, "
                 f"found a {found}"
@@ -174,7 +174,8 @@ class QuestionAnswering(JudgedPipeline):
         shown = super().show(row, prediction)
         shown.pop("question", None)
         own = {name: shown.pop(name) for name in ("text", "start", "end")}
-        return {**own, "score": shown.pop("probability"), **shown}
+        others = list(shown.pop("n_best"))
+        return {**own, "score": shown.pop("probability"), **shown, "n_best": others}
 
 
 class MultipleChoice(JudgedPipeline):
@@ -220,6 +221,11 @@ class RelationExtraction(JudgedPipeline):
         return {"relations": super().show(row, prediction)["spo_list_pred"]}
 
 
+def kind_of(model: TaskModel) -> str:
+    """Return the kind of a model; one class may serve two kinds."""
+    return str(model.facts()["kind"])
+
+
 def task_of(model: TaskModel, trained: Mapping[str, Any]) -> Task:
     """Return the task of a model, which has no files.
 
@@ -230,15 +236,16 @@ def task_of(model: TaskModel, trained: Mapping[str, Any]) -> Task:
     Raises:
         ConfigError: There is no such kind.
     """
-    if model.kind not in KINDS:
-        raise ConfigError(f"no kind of task {model.kind!r}; there are {list(KINDS)}")
-    known = [field.name for field in dataclasses.fields(KINDS[model.kind].options)]
     said = {**trained.get("options", {}), **model.facts()}
+    kind = kind_of(model)
+    if kind not in KINDS:
+        raise ConfigError(f"no kind of task {kind!r}; there are {', '.join(KINDS)}")
+    known = [field.name for field in dataclasses.fields(KINDS[kind].options)]
     return Task(
         name=model.task,
         title="raw text",
         source="",
-        kind=model.kind,
+        kind=kind,
         labels=model.labels,
         format=Format(read=_no_files, names={}),
         pair=model.pair,
