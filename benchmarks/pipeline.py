@@ -70,19 +70,36 @@ def growth(ask: Any, items: list[str], count: int) -> dict[str, Any]:
     }
 
 
-def speed(ask: Callable[[Any], Any], items: list[str], repeats: int) -> tuple[Any, ...]:
-    """Return the medians of milliseconds for one text and of texts per second."""
-    ask(items[:40])
-    single, many = [], []
+def speed(asks: list[Any], items: list[str], repeats: int) -> list[tuple[Any, ...]]:
+    """Return for each function the medians of ms for one text and of texts per second.
+
+    They take turns, so that a busy machine slows all of them.
+    """
+    single: list[list[float]] = [[] for _ in asks]
+    many: list[list[float]] = [[] for _ in asks]
+    for ask in asks:
+        ask(items[:40])
     for _ in range(repeats):
-        begin = time.perf_counter()
-        for text in items[:30]:
-            ask(text)
-        single.append(1000 * (time.perf_counter() - begin) / 30)
-        begin = time.perf_counter()
-        ask(items)
-        many.append(len(items) / (time.perf_counter() - begin))
-    return round(statistics.median(single), 2), round(statistics.median(many), 1)
+        for n, ask in enumerate(asks):
+            begin = time.perf_counter()
+            for text in items[:30]:
+                ask(text)
+            single[n].append(1000 * (time.perf_counter() - begin) / 30)
+            begin = time.perf_counter()
+            ask(items)
+            many[n].append(len(items) / (time.perf_counter() - begin))
+    median = statistics.median
+    pairs = zip(single, many, strict=True)
+    return [(round(median(a), 2), round(median(b), 1)) for a, b in pairs]
+
+
+def difference(task: str, ours: list[Any], others: list[Any]) -> float:
+    """Return the largest difference of the best scores."""
+    if task == "fill-mask":
+        ours = [answer["masks"][0]["candidates"][0] for answer in ours]
+        others = [candidates[0] for candidates in others]
+    pairs = zip(ours, others, strict=True)
+    return max(abs(a["score"] - b["score"]) for a, b in pairs)
 
 
 def sorted_by_length(ask: Callable[..., Any], batch: int) -> Callable[[Any], Any]:
@@ -153,14 +170,16 @@ def main() -> None:
     for task, model in models.items():
         given = [f"{t}[MASK]" for t in items] if task == "fill-mask" else items
         ask = plm.pipeline(task, model, tokenizer, batch_size=chosen.batch)
-        ours = speed(ask, given, chosen.repeats)
-        rows.append((task, "kerasplm", *ours, ""))
         other = theirs(model, task, tokenizer.vocab, chosen.threads)
-        if other is not None:
+        if other is None:
+            rows.append((task, "kerasplm", *speed([ask], given, chosen.repeats)[0], ""))
+        else:
             call = sorted_by_length(other, chosen.batch)
-            found = speed(call, given, chosen.repeats)
+            delta = difference(task, ask(given), call(given))
+            ours, found = speed([ask, call], given, chosen.repeats)
             ratio = f"{found[0] / ours[0]:.2f}x, {ours[1] / found[1]:.2f}x"
-            rows.append((task, "transformers", *found, ratio))
+            rows.append((task, "kerasplm", *ours, ratio))
+            rows.append((task, "transformers", *found, f"scores |Δ| {delta:.1g}"))
         many.append({"pipeline": task, **growth(ask, given, chosen.calls)})
     columns = ("pipeline", "library", "ms for one text", "texts/s", "kerasplm faster")
     print_table(f"medians of {chosen.repeats}", columns, rows)
