@@ -21,6 +21,7 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import PLMError
 from kerasplm.heads import PretrainedModel
+from kerasplm.methods import FGM, PGD, VAT, GradientPenalty, RDrop
 from kerasplm.optimization import LAMB, AdamW, adamw
 from kerasplm.schedules import PiecewiseLinear, WarmupLinear
 from kerasplm.seq2seq.config import Seq2SeqConfig
@@ -56,12 +57,17 @@ __all__ = [
     "Classifier",
     "Config",
     "Encoder",
+    "FGM",
+    "GradientPenalty",
     "LAMB",
+    "PGD",
     "PLMError",
     "PiecewiseLinear",
     "PretrainedModel",
+    "RDrop",
     "Seq2Seq",
     "Seq2SeqConfig",
+    "VAT",
     "WarmupLinear",
     "__version__",
     "adamw",

@@ -138,7 +138,8 @@ class Config(BaseConfig):
         num_attention_heads: Heads per layer (N). Must divide `hidden_size`.
         intermediate_size: Inner width of the feed-forward layers (I).
         max_position_embeddings: Rows of the position table. Not a limit where
-            `position` is "nezha" or "rotary": these have no table.
+            `position` is "nezha" or "rotary": these have no table; see also
+            `hierarchical_positions`.
         type_vocab_size: Rows of the segment table; 0 means no table.
         hidden_act: Activation of the feed-forward layers and of the heads.
             "gelu" in a published JSON means `gelu_tanh` or `gelu_erf`; the
@@ -166,6 +167,10 @@ class Config(BaseConfig):
         position: "absolute" is a learned table; "nezha" adds a fixed sinusoid of
             the clipped relative distance to scores and values; "rotary" turns
             queries and keys by their position (RoFormer).
+        hierarchical_positions: None, or a number alpha in [0, 1), 0.4 in bert4keras,
+            with which an "absolute" table of n rows serves n * n positions: those
+            behind the table are composed of two rows (see `Embeddings`), the others
+            stay as they are. Not every two positions differ at 0 and at 0.5.
         max_relative_position: Where "nezha" clips the distance.
         attention: What a token may attend to: "bidirectional" all real tokens;
             "causal" itself and those before; "unilm" the source (segment 0)
@@ -203,6 +208,7 @@ class Config(BaseConfig):
     ffn_groups: int = 1
     attention_key_size: int | None = None
     position: Position = "absolute"
+    hierarchical_positions: float | None = None
     max_relative_position: int = 64
     attention: AttentionKind = "bidirectional"
     pooler: Pooler = "tanh"
@@ -215,6 +221,8 @@ class Config(BaseConfig):
             self._check_number(name, 0.0, 1.0)
         self._check_number("initializer_range", 0.0, math.inf)
         self._check_number("layer_norm_eps", 0.0, 1.0)
+        if self.hierarchical_positions is not None:
+            self._check_number("hierarchical_positions", 0.0, 1.0)
         self._check_agreement()
 
     def _check_agreement(self) -> None:
@@ -241,6 +249,12 @@ class Config(BaseConfig):
                 "position='rotary' turns pairs of features, so the width of a key must "
                 f"be even. Received: {self.key_size}"
             )
+        if self.hierarchical_positions is not None and self.position != "absolute":
+            raise ConfigError(
+                "hierarchical_positions extends a table of positions, and "
+                f"position={self.position!r} has none: its length is free. Received: "
+                f"hierarchical_positions={self.hierarchical_positions}"
+            )
         if self.num_hidden_groups is None and self.inner_group_num != 1:
             raise ConfigError(
                 "inner_group_num needs num_hidden_groups. Received: "
@@ -256,6 +270,14 @@ class Config(BaseConfig):
     def key_size(self) -> int:
         """Width of the queries and keys of one head (K)."""
         return self.attention_key_size or self.head_size
+
+    @property
+    def max_positions(self) -> int | None:
+        """Tokens that the model takes at most; None where nothing limits them."""
+        if self.position != "absolute":
+            return None
+        rows = self.max_position_embeddings
+        return rows if self.hierarchical_positions is None else rows * rows
 
     @property
     def word_size(self) -> int:

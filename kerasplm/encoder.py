@@ -105,8 +105,10 @@ class Encoder(keras.Model):
                 their tables; as in numpy, negative ones count from the end.
             training: Whether dropout is on.
             return_hidden_states: Add `embedding_output`, the normalised sum of
-                the embedding tables, and `hidden_states`, a list of the input of
-                the first block and the output of every block, (B, T, D) each.
+                the embedding tables; `hidden_states`, a list of the input of
+                the first block and the output of every block, (B, T, D) each; and
+                `before_last_norm` (B, T, D), what the last block normalises at its
+                end: its residual sum (its output, if it does not).
             return_attention_scores: Add `attention_scores`, a list with the
                 (B, N, T, T) scores of each block, scaled and masked, before
                 softmax.
@@ -154,7 +156,7 @@ class Encoder(keras.Model):
             rotary = rotations(self.config, positions, x.dtype)
         states, all_scores = [x], []
         for block in self.layers_in_order():
-            x, scores = block(
+            x, scores, summed = block(
                 x,
                 attention_mask=mask,
                 relative=relative,
@@ -165,7 +167,9 @@ class Encoder(keras.Model):
             all_scores.append(scores)
         out = {"sequence_output": x, "pooled_output": self.pool(x)}
         if return_hidden_states:
-            out.update(embedding_output=normed, hidden_states=states)
+            out.update(
+                embedding_output=normed, hidden_states=states, before_last_norm=summed
+            )
         if return_attention_scores:
             out["attention_scores"] = all_scores
         return out

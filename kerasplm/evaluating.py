@@ -76,6 +76,7 @@ def evaluate(
         settings = known.settings(model=folder, family=family)
     options = dataclasses.asdict(settings.options) | {"max_length": settings.max_length}
     settings = known.settings(family=family, **{**options, **changes})
+    known = known.at(data)
     rows = known.rows(data, split)
     network = load(folder, heads=cast(Heads, known.kind), family=family)
     tokenizer = load_tokenizer(folder, family=family)

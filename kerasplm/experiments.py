@@ -171,7 +171,7 @@ def _run(
     # Runs of one task share the prepared data.
     cache = choices.pop("cache", None) or run.folder.parents[2] / "features"
     settings = run.task.settings(model=run.model, cache=str(cache), **choices)
-    task = with_labels(run.task, run.data, settings.train)
+    task = with_labels(run.task.at(run.data), run.data, settings.train)
     splits = read_splits(task, run.data, settings)
     done = finished(run.folder, facts_of(run.model, task, settings, splits))
     if done is not None:
@@ -262,6 +262,7 @@ def finish(
         output: Folder of all runs.
     """
     from kerasplm.evaluating import evaluate
+    from kerasplm.report import write_report
     from kerasplm.reporting import print_table
 
     root = Path(output).expanduser()
@@ -274,6 +275,7 @@ def finish(
                     found = evaluate(outcome.run.folder, data, split=split, task=task)
                     found.write_submission(outcome.run.folder / usual)
     write_summary(outcomes, root / "runs.json")
+    write_report([outcome.run.folder for outcome in outcomes], root / "report")
     written = write_submissions(outcomes, root / "submissions")
     rows = [
         (model, task, outcome.run.folder.name, outcome.score)
@@ -282,6 +284,7 @@ def finish(
     print_table("best runs", ("model", "task", "choices", "dev score"), rows)
     for file in written:
         print(f"{file}: for the leaderboard")
+    print(f"{root / 'report'}: tables, curves, worst examples")
     for outcome in outcomes:
         if outcome.error:
             print(f"{outcome.run.folder}: failed: {outcome.error}")

@@ -107,8 +107,8 @@ def check_length(config: Config, max_length: int | None) -> int | None:
     Raises:
         ConfigError: The model has fewer positions.
     """
-    if config.position == "absolute":
-        limit = config.max_position_embeddings
+    limit = config.max_positions
+    if limit is not None:
         max_length = limit if max_length is None else max_length
         if max_length > limit:
             raise ConfigError(

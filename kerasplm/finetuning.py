@@ -15,7 +15,10 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
-from kerasplm.files import write_json
+from kerasplm.files import write_bytes, write_json, write_text
+from kerasplm.report.card import model_card
+from kerasplm.report.outputs import EpochLogs, run_facts, write_details
+from kerasplm.report.pictures import curves
 from kerasplm.run_folder import claim, facts_of
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.task_models import Classifier, TaskModel
@@ -71,10 +74,12 @@ def finetune(
         task: A task, its name in `TASKS`, or a JSON file that declares it.
         data: Folder with the train, dev and (optional) test files.
         output: Folder for the results: `model/` (TF1 names, configuration,
-            vocabulary), `saved_model/` (takes strings; not for a vocabulary of
-            words), `learning_curve.png`, `history.csv`, `results.json`,
+            vocabulary, card), `saved_model/` (takes strings; not for a vocabulary of
+            words), `learning_curve.png`, `history.csv`, `tensorboard/`,
+            `dev_predictions.jsonl`, `dev_details.json` (confusions, worst and longest
+            rows), `run.json` (data, settings and their sources), `results.json`,
             `{task}_predict.json` if there is a test file, and `state/` while
-            training.
+            training. `kerasplm.report.write_report` makes one report of many.
         settings: Default is the published recipe for task and model,
             `task.settings(model)`; `task.settings(model, epochs=5)` changes it.
         verbose: As for `keras.Model.fit`.
@@ -89,13 +94,15 @@ def finetune(
     Example:
         >>> finetune("albert_tiny", "lcqmc", "data/lcqmc", "out")  # doctest: +SKIP
     """
-    task = task if isinstance(task, Task) else task_named(task)
+    task = (task if isinstance(task, Task) else task_named(task)).at(data)
     settings = settings or task.settings(model=model)
     task = with_labels(task, data, settings.train)
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
     splits = read_splits(task, data, settings)
+    taken = task.engine.training_rows(splits["train"].rows)
+    splits["train"] = dataclasses.replace(splits["train"], rows=tuple(taken))
     tokenizer = load_tokenizer(model, family=settings.family)
     keras.utils.set_random_seed(settings.seed)
     with precision(settings.mixed_precision):
@@ -116,6 +123,8 @@ def finetune(
         network = task.model(encoder, settings=settings, optimizer=optimizer)
     # Before hours of training: the result can be saved.
     their_names(network, family_of(network, settings.family))
+    facts = run_facts(model, network, task, settings, splits)
+    write_json(folder / "run.json", facts)
     judge = Judge(task, network, settings)
     state = TrainingState(
         folder / "state",
@@ -131,8 +140,8 @@ def finetune(
         network,
         state,
         settings.epochs,
-        lambda epoch, step: _training_batches(features["train"], settings, epoch, step),
-        callbacks=list(callbacks),
+        lambda epoch, step: training_batches(features["train"], settings, epoch, step),
+        callbacks=[EpochLogs(folder / "tensorboard"), *callbacks],
         verbose=verbose,
     )
     state.load_best(network)
@@ -143,13 +152,15 @@ def finetune(
         if loss is not None:
             scores = task.engine.score(task, rows, predictions)
             result.scores[name] = scores | {"loss": loss}
+        if name == "dev":
+            write_details(folder, task, settings, rows, features[name], predictions)
         if name in task.tests:
             task.submission(folder / task.tests[name], rows, predictions)
-    _write(result, task, tokenizer, settings)
+    _write(result, task, tokenizer, settings, facts)
     return result
 
 
-def _training_batches(
+def training_batches(
     features: Features, settings: Settings, epoch: int, step: int
 ) -> Any:
     """Return all batches from (epoch, step) on; the order depends on nothing else."""
@@ -191,6 +202,8 @@ def _encoder(model: str | Path, settings: Settings) -> Encoder:
     if settings.dropout is not None:
         fields["hidden_dropout_prob"] = settings.dropout
         fields["attention_probs_dropout_prob"] = settings.dropout
+    if settings.hierarchical_positions is not None:
+        fields["hierarchical_positions"] = settings.hierarchical_positions
     if settings.from_scratch:
         config = load_config(model, family=settings.family, **fields)
         if not isinstance(config, Config):
@@ -209,16 +222,23 @@ def _check_fit(
             f"{task.name} is a task of pairs, but the model knows one segment only "
             "(type_vocab_size)"
         )
-    limit = config.max_position_embeddings
-    if config.position == "absolute" and settings.max_length > limit:
+    limit = config.max_positions
+    if limit is not None and settings.max_length > limit:
         raise ConfigError(
             f"max_length={settings.max_length}, but the model has {limit} positions "
-            "(max_position_embeddings)"
+            "(max_position_embeddings); with hierarchical_positions=0.4 it takes their "
+            "square"
         )
 
 
-def _write(result: Result, task: Task, tokenizer: Any, settings: Settings) -> None:
-    """Write the trained model in every form, the scores and the picture."""
+def _write(
+    result: Result,
+    task: Task,
+    tokenizer: Any,
+    settings: Settings,
+    told: dict[str, Any],
+) -> None:
+    """Write the trained model in every form, its card, the scores and the picture."""
     folder = result.folder
     save_checkpoint(
         result.model, folder / "model" / "model.ckpt", family=settings.family
@@ -228,9 +248,6 @@ def _write(result: Result, task: Task, tokenizer: Any, settings: Settings) -> No
     # Words are not segmented in graph.
     if isinstance(tokenizer, tf.Module) and isinstance(result.model, Classifier):
         export(result.model, tokenizer, folder / "saved_model")
-    reporting.write_history(result.history, folder / "history.csv")
-    reporting.draw_curves(result.history, folder / "learning_curve.png", task.name)
-    # The last file: a run that has it is finished.
     facts = {
         "task": task.name,
         "kind": task.kind,
@@ -242,6 +259,11 @@ def _write(result: Result, task: Task, tokenizer: Any, settings: Settings) -> No
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
     }
+    write_text(folder / "model" / "README.md", model_card(told, facts))
+    reporting.write_history(result.history, folder / "history.csv")
+    png = curves(result.history, task.name, task.metric_name)
+    write_bytes(folder / "learning_curve.png", png)
+    # The last file: a run that has it is finished.
     write_json(folder / "results.json", facts)
 
 
@@ -254,10 +276,14 @@ def print_result(result: Result, task: str) -> None:
     ]
     reporting.print_table(f"{task}, best weights on dev", ("split", *names), rows)
     files = {
-        "model": "trained model under its TF1 names, with vocabulary",
+        "model": "trained model under its TF1 names, with vocabulary and card",
         "saved_model": "SavedModel that takes strings",
-        "learning_curve.png": "loss and accuracy over the epochs",
+        "learning_curve.png": "loss and score over the epochs",
         "history.csv": "the same as numbers",
+        "tensorboard": "the same for tensorboard --logdir",
+        "dev_details.json": "confusions, worst and longest rows of dev",
+        "dev_predictions.jsonl": "predictions for dev, and how wrong they are",
+        "run.json": "data and settings, each with its source",
         "results.json": "the table above",
     }
     there = [(n, what) for n, what in files.items() if (result.folder / n).exists()]

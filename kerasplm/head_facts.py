@@ -11,7 +11,10 @@ from kerasplm.published import own_block
 
 JsonFiles = Mapping[Path, Mapping[str, Any]]
 # Kinds whose head is one dense layer, of which the bias tells the number of labels.
-_DENSE = ("classification", "regression", "tagging")
+_DENSE = ("classification", "regression", "tagging", "choice")
+_HEADS = dict.fromkeys(_DENSE, "classifier") | {"span": "span"}
+# Kinds whose head has no weights of its own: every checkpoint holds it.
+_WEIGHTLESS = ("embedding",)
 
 
 def head_facts(
@@ -48,8 +51,45 @@ def head_facts(
         kind = kinds.pop()
     own = [facts for facts in own if facts["kind"] == kind]
     if own:
-        return own[0] | ({"task": found.tasks[0]} if len(found.tasks) == 1 else {})
+        tasks = found.tasks.get(_HEADS.get(kind, ""), ())
+        return own[0] | ({"task": tasks[0]} if len(tasks) == 1 else {})
+    if kind == "span":
+        return _span(found, reader, where)
+    if kind in _WEIGHTLESS:
+        return {"kind": kind, "labels": []}
     return _dense(kind, found, reader, data, where) if kind in _DENSE else None
+
+
+def _task(head: str, found: Match, where: str) -> dict[str, str]:
+    """Return the name of the task, where the checkpoint stores the head under it."""
+    tasks = found.tasks.get(head, ())
+    if len(tasks) > 1:
+        raise CheckpointError(
+            f"{where}: expected the {head} of one task, found those of "
+            f"{', '.join(tasks)}"
+        )
+    return {"task": tasks[0]} if tasks else {}
+
+
+def _span(found: Match, reader: Weights, where: str) -> dict[str, Any] | None:
+    """Read from the weights how the head for answers in passages is made."""
+    names = {path.split("/")[1] for path in found.names if path.startswith("span/")}
+    if not names:
+        return None
+    facts: dict[str, Any] = {"kind": "span", "labels": []} | _task("span", found, where)
+    if "logits" in names:
+        return facts | dict(found.family.span)
+    if "end_norm" in names:
+        return facts | {"head": "albert"}
+    judges = {"answerable_hidden": "start", "answerable_first": "first"}
+    options: dict[str, Any] = {
+        "joint": "end_hidden" in names,
+        "answerable": next((judges[n] for n in judges if n in names), "none"),
+    }
+    for hidden in names & {"end_hidden", "answerable_hidden"}:
+        bias = found.names[f"span/{hidden}/bias"]
+        options["units"] = reader.shapes[bias][0]
+    return facts | dict(found.family.span) | {"options": options}
 
 
 def _dense(
@@ -62,22 +102,23 @@ def _dense(
     """Read from the weights how many labels a dense head has."""
     if not any(path.startswith("classifier/") for path in found.names):
         return None
-    if len(found.tasks) > 1:
-        raise CheckpointError(
-            f"{where}: expected the classifier of one task, found those of "
-            f"{', '.join(found.tasks)}"
-        )
+    task = _task("classifier", found, where)
     bias = found.names.get("classifier/logits/bias")
     if bias is None:
         raise CheckpointError(f"{where}: the classifier has no bias (output_bias)")
     count = reader.shapes[bias][0]
-    facts: dict[str, Any] = {"kind": kind, "labels": [str(n) for n in range(count)]}
-    if kind != "tagging":
-        facts |= found.family.classifier
+    names = [str(n) for n in range(count)]
     for values in data.values():
         named = values.get("id2label")
-        if isinstance(named, dict) and set(named) == {str(n) for n in range(count)}:
-            facts["labels"] = [str(named[str(n)]) for n in range(count)]
-    if found.tasks:
-        facts["task"] = found.tasks[0]
-    return facts
+        if isinstance(named, dict) and set(named) == set(names):
+            names = [str(named[name]) for name in names]
+    if kind == "tagging":
+        return {"kind": kind, "labels": [], "tags": names} | task
+    facts = {"kind": kind, **found.family.classifier} | task
+    if kind != "choice":
+        return facts | {"labels": names}
+    if count != 1:
+        raise CheckpointError(
+            f"{where}: expected one output for each choice, found {count}"
+        )
+    return facts | {"labels": []}

@@ -93,6 +93,7 @@ _FIXED: dict[str, Any] = {
     "ffn_groups": 1,
     "attention_key_size": None,
     "position": "absolute",
+    "hierarchical_positions": None,
     "attention": "bidirectional",
     "embedding_projection": "after_norm",
     "pooler": "tanh",

@@ -70,6 +70,6 @@ def _keras(it: Opened) -> Inspection:
     weights = checkpoint.named_weights(model)
     bare = checkpoint.body_of(model)
     names = {path: path for path in weights}
-    found = Match(family_named(bare.family or "bert"), names, (), (), (), (), ())
+    found = Match(family_named(bare.family or "bert"), names, (), (), (), (), {})
     shapes = {path: tuple(weight.shape) for path, weight in weights.items()}
     return Inspection(found, shapes, bare.config, checkpoint.heads_of(model))

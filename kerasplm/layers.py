@@ -18,7 +18,7 @@ import keras
 from keras import ops
 
 from kerasplm.config import BaseConfig, Config
-from kerasplm.relative import by_distance, by_key, rotate
+from kerasplm.relative import by_distance, by_key, position_rows, rotate
 
 Tensor = Any
 
@@ -146,14 +146,18 @@ class Embeddings(ConfiguredLayer):
 
     def _positions(self, token_ids: Tensor, position_ids: Tensor | None) -> Tensor:
         assert self.position is not None
+        alpha = self.config.hierarchical_positions
         if position_ids is not None:
-            return ops.take(self.position, ops.cast(position_ids, "int32"), axis=0)
-        length, rows = token_ids.shape[1], self.config.max_position_embeddings
-        if length is not None and length > rows:
+            return position_rows(self.position, position_ids, alpha)
+        length, most = token_ids.shape[1], self.config.max_positions
+        if length is not None and most is not None and length > most:
             raise ValueError(
-                f"The model has {rows} positions (max_position_embeddings). "
-                f"Received: {length} tokens per row; truncate with max_length={rows}"
+                f"The model has {most} positions (max_position_embeddings). "
+                f"Received: {length} tokens per row; truncate with max_length={most}"
             )
+        if alpha is not None:
+            places = ops.arange(ops.shape(token_ids)[1])
+            return position_rows(self.position, places, alpha)
         return self.position[: ops.shape(token_ids)[1]]
 
     def attend(self, x: Tensor) -> Tensor:
@@ -327,8 +331,8 @@ class Block(ConfiguredLayer):
         relative: Tensor | None = None,
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Map (B, T, D) to (B, T, D); also return the scores (B, N, T, S)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (B, T, D), the scores (B, N, T, S) and the last residual sum."""
         pre = self.config.ln_type == "pre"
         a, scores = self.attention(
             self.attention_norm(x) if pre else x,
@@ -342,4 +346,4 @@ class Block(ConfiguredLayer):
             x = self.attention_norm(x)
         f = self.ffn(self.ffn_norm(x) if pre else x)
         x = x + self.dropout(f, training=training)
-        return (x if pre else self.ffn_norm(x)), scores
+        return (x if pre else self.ffn_norm(x)), scores, x

@@ -21,6 +21,7 @@ _FIXED = {
     "ffn_groups": 1,
     "attention_key_size": None,
     "position": "absolute",
+    "hierarchical_positions": None,
     "attention": "bidirectional",
     "embedding_projection": "after_norm",
     "layer_norm_eps": 1e-12,

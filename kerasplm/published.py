@@ -45,7 +45,14 @@ ACTIVATIONS = {
 _ELECTRA_SIZES = {"small": (256, 12), "base": (768, 12), "large": (1024, 24)}
 # The block under which our own exports keep what the original keys cannot say.
 OWN = "kerasplm"
-_OWN_KEYS = ("hidden_act", "attention", "pooler", "ffn_groups", "ln_type")
+_OWN_KEYS = (
+    "hidden_act",
+    "attention",
+    "pooler",
+    "ffn_groups",
+    "ln_type",
+    "hierarchical_positions",
+)
 
 
 def expand_hparams(data: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +161,8 @@ def to_json(config: Config, family: Family) -> dict[str, Any]:
     if config.embedding_projection == "before_norm":
         data["ln_type"] = {v: k for k, v in _NORMS.items()}[config.ln_type]
     data[OWN] = {"family": family.name}
-    data[OWN] |= {key: getattr(config, key) for key in _OWN_KEYS}
+    own = {key: getattr(config, key) for key in _OWN_KEYS}
+    data[OWN] |= {key: value for key, value in own.items() if value is not None}
     return data
 
 

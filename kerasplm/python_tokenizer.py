@@ -10,14 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from kerasplm.characters import Control, is_punctuation
+from kerasplm.memo import Memo
 from kerasplm.vocab import TokenizerBase
 
 Padding = Literal["longest", "max_length"]
 Span = tuple[int, int]
 Located = list[tuple[int, Span]]
 
-# Word caches stop growing here: a corpus has more rare words than memory.
-_CACHE_SIZE = 1 << 18
 # A fast-path word never holds it: a text that does takes the exact path.
 _EXACT = "\0"
 
@@ -47,20 +46,6 @@ def pair_lengths(first: int, second: int, budget: int) -> Span:
         min(first, max(budget - budget // 2, budget - second)),
         min(second, max(budget // 2, budget - first)),
     )
-
-
-class _Memo(dict[Any, Any]):
-    """A dictionary that computes what it lacks, and forgets all when full."""
-
-    def __init__(self, compute: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self.compute = compute
-
-    def __missing__(self, key: Any) -> Any:
-        if len(self) >= _CACHE_SIZE:
-            self.clear()
-        value = self[key] = self.compute(key)
-        return value
 
 
 class PythonTokenizer(TokenizerBase):
@@ -118,8 +103,8 @@ class PythonTokenizer(TokenizerBase):
         )
         self.pre_tokenize = pre_tokenize
         self._longest_token = max(map(len, self._words.tokens))
-        self._table = _Memo(self._spell)
-        self._pieces = _Memo(self._split_word)
+        self._table = Memo(self._spell)
+        self._pieces = Memo(self._split_word)
 
     def __call__(
         self,
@@ -189,10 +174,8 @@ class PythonTokenizer(TokenizerBase):
         """Return the tokens of one text, without special tokens."""
         return [self._words.tokens[i] for i in self._ids(text)]
 
-    def encode_offsets(
-        self, text: str, pair: str | None = None, *, max_length: int | None = None
-    ) -> tuple[list[int], list[int], list[Span]]:
-        """Encode one text or pair and say where each token comes from.
+    def tokenize_offsets(self, text: str) -> tuple[list[int], list[Span]]:
+        """Return the ids of one text and where each token comes from.
 
         ``text[start:end]`` is the smallest part of the original text that made
         the token, whatever lower-casing, accents, control characters or
@@ -201,29 +184,43 @@ class PythonTokenizer(TokenizerBase):
 
         Args:
             text: The text.
+
+        Returns:
+            Token ids without special tokens, and their ``(start, end)`` in
+            characters.
+
+        Raises:
+            ValueError: When ``pre_tokenize`` yields a word that does not follow in
+                the text.
+        """
+        located = self._located(text)
+        return [i for i, _ in located], [span for _, span in located]
+
+    def encode_offsets(
+        self, text: str, pair: str | None = None, *, max_length: int | None = None
+    ) -> tuple[list[int], list[int], list[Span]]:
+        """Encode one text or pair and say where each token comes from.
+
+        Args:
+            text: The text.
             pair: The second text.
             max_length: As in a call.
 
         Returns:
-            Token ids, segment ids, and the ``(start, end)`` of each token in its
-            own text, in characters; ``(0, 0)`` for special tokens.
+            Token ids, segment ids, and the span of each token in its own text, as
+            ``tokenize_offsets`` gives it; ``(0, 0)`` for special tokens.
 
         Raises:
-            ValueError: When ``max_length`` is too small, or ``pre_tokenize``
-                yields a word that does not follow in the text.
+            ValueError: When ``max_length`` is too small, or as there.
         """
         self._check_options(max_length, "longest", pair is not None)
-        first = self._located(text)
-        second = None if pair is None else self._located(pair)
-        ids, segment = self._frame(
-            [i for i, _ in first],
-            None if second is None else [i for i, _ in second],
-            max_length,
-        )
+        first, spans = self.tokenize_offsets(text)
+        second, others = (None, []) if pair is None else self.tokenize_offsets(pair)
+        ids, segment = self._frame(first, second, max_length)
         none = [(0, 0)]
-        spans = none + [s for _, s in first][: segment - 2] + none
+        spans = none + spans[: segment - 2] + none
         if second is not None:
-            spans += [s for _, s in second][: len(ids) - segment - 1] + none
+            spans += others[: len(ids) - segment - 1] + none
         return ids, [0] * segment + [1] * (len(ids) - segment), spans
 
     def _frame(

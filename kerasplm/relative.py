@@ -1,8 +1,8 @@
-"""Positions without a table: NEZHA's relative ones, RoFormer's rotary ones.
+"""Positions beyond a table: hierarchical, and without one: NEZHA's, RoFormer's.
 
-Both hold for sequences of any length. For NEZHA both directions between "one column
-per distance" and "one column per key" are done by padding and reshaping: no index
-tensor, no [T, T, H] table.
+NEZHA's relative and RoFormer's rotary positions hold for sequences of any length. For
+NEZHA both directions between "one column per distance" and "one column per key" are
+done by padding and reshaping: no index tensor, no [T, T, H] table.
 """
 
 import functools
@@ -118,3 +118,29 @@ def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     pairs = ops.reshape(x, (*shape[:3], x.shape[-1] // 2, 2))
     turned = ops.stack([-pairs[..., 1], pairs[..., 0]], axis=-1)
     return x * turn[0] + ops.reshape(turned, shape) * turn[1]
+
+
+def position_rows(table: Tensor, places: Tensor, alpha: float | None) -> Tensor:
+    """Map absolute positions of any shape (...,) to their vectors (..., D).
+
+    With alpha and a table p of n rows, position q >= n has the vector
+    alpha * u[q // n] + (1 - alpha) * u[q % n], in which
+    u[i] = (p[i] - alpha * p[0]) / (1 - alpha). For q < n that would be p[q].
+
+    Args:
+        table: (n, D).
+        places: Integers below n, with alpha below n * n.
+        alpha: `hierarchical_positions` of the configuration.
+
+    Source: `PositionEmbedding(hierarchical=...)` of bojone/bert4keras layers.py.
+    """
+    places = ops.cast(places, "int32")
+    if alpha is None:
+        return ops.take(table, places, axis=0)
+    rows = table.shape[0]
+    low = ops.take(table, places % rows, axis=0)
+    high = ops.take(table, places // rows, axis=0)
+    shift = alpha * table[0]
+    composed = alpha * (high - shift) + (1.0 - alpha) * (low - shift)
+    behind = ops.expand_dims(places >= rows, -1)
+    return ops.where(behind, composed / (1.0 - alpha), low)

@@ -1,8 +1,7 @@
-"""Results for people: tables, pictures, CSV."""
+"""Results for people: tables on the screen, CSV."""
 
 import csv
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kerasplm.files import temporary_folder, write_text
+from kerasplm.files import write_text
 
 History = Sequence[Mapping[str, float]]
 
@@ -42,25 +41,3 @@ def write_history(history: History, path: Path) -> None:
     writer.writeheader()
     writer.writerows(history)
     write_text(path, out.getvalue())
-
-
-def draw_curves(history: History, path: Path, title: str) -> None:
-    """Draw loss and accuracy of training and development set over the epochs."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    epochs = [row["epoch"] for row in history]
-    for axis, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for prefix, name in (("", "training"), ("val_", "development")):
-            values = [row.get(prefix + what) for row in history]
-            axis.plot(epochs, values, marker="o", label=name)
-        axis.set(xlabel="epoch", ylabel=what, title=f"{title}: {what}")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(alpha=0.3)
-        axis.legend()
-    with temporary_folder(path.parent) as folder:
-        figure.savefig(folder / "figure.png", dpi=120)
-        os.replace(folder / "figure.png", path)

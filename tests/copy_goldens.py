@@ -39,7 +39,7 @@ UNUSED = re.compile(
     "generated_ids|past_key_values|mlm_example_loss|mlm_log_probs|mlm_probs|mlm_preds"
     "|disc_(probs|preds|example_loss)|sentence_(log_probs|example_loss)"
     "|word_embedding_output|greedy_temperature|next_position|.*_proba|predictions"
-    "|train/(?!global_norm|clipped_grad/|loss$).*|hierarchical.*|loss/.*|jieba.*"
+    "|train/(?!global_norm|clipped_grad/|loss$).*|loss/.*|jieba.*"
     "|compound.*|mlm_targets|mlm_loss_b4k|(disc_)?attention_probs_0"
     "|(gen_|disc_)?sequence_output"  # equals the last layer
 )

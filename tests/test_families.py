@@ -9,6 +9,7 @@ from kerasplm import checkpoint
 from kerasplm.errors import FamilyError
 from kerasplm.families import FAMILIES, Hints, match, recognise
 from kerasplm.families.base import SLOTS
+from kerasplm.task_models import SpanExtractor
 
 # The smallest network that uses every entry of a family's table.
 NETWORKS = {
@@ -49,6 +50,11 @@ def weights_of(name, tiny_config):
     weights = dict(checkpoint.named_weights(plm.PretrainedModel(encoder, heads)))
     if any(path.startswith("classifier/") for path in table):
         weights |= checkpoint.named_weights(plm.Classifier(encoder, ["a", "b"]))
+    spans = {"span/logits/kernel": "bert", "span/start/{w}": "albert"}
+    for path in spans.keys() & table.keys():
+        reads = plm.Encoder(encoder.config.replace(attention="bidirectional"))
+        model = SpanExtractor(reads, head=spans[path])
+        weights |= checkpoint.named_weights(model)
     return weights
 
 
@@ -96,6 +102,52 @@ def test_family_recognises_its_own_variables(name, tiny_config):
     got = recognise(names, where="here", hints=hints, part=part)
     assert got.family.name == name
     assert recognise(names, where="here", family=name).family.name == name
+
+
+JUDGES = ("none", "first", "start")
+SCOPED = [{"joint": j, "answerable": a} for j in (True, False) for a in JUDGES]
+
+
+@pytest.mark.parametrize("name", ["electra", "electra_shared"])
+def test_heads_of_one_scope_are_told_by_their_layers(name, tiny_config):
+    family = FAMILIES[name]
+    encoder = plm.Encoder(tiny_config.replace(**NETWORKS[name]))
+    models = [SpanExtractor(encoder, head="electra", options=o) for o in SCOPED]
+    models.append(plm.Classifier(encoder, ["a", "b"]))
+    body = variables(name, tiny_config)
+    seen = set()
+    for model in models:
+        head = [p for p in checkpoint.named_weights(model) if "encoder" not in p]
+        names = [family.theirs(path, task="t")[0] for path in head]
+        assert len(set(names)) == len(names)
+        found = match(family, [*body, *names, *(f"{n}/adam_m" for n in names)])
+        assert found.exact
+        assert {path: found.names[path] for path in head} == dict(
+            zip(head, names, strict=True)
+        )
+        assert not found.other
+        assert found.tasks == {head[0].split("/")[0]: ("t",)}
+        seen.add(frozenset(names))
+        # With a layer too many or too few it is a head that nobody knows.
+        for broken in ([*names, "task_specific/t/crf/kernel"], names[1:]):
+            found = match(family, [*body, *broken])
+            assert found.exact
+            assert found.other == tuple(sorted(broken))
+            assert not found.tasks
+    assert len(seen) == len(models) == len(family.heads)
+
+
+def test_heads_of_two_scopes(tiny_config):
+    """A classifier stays one, whatever the head of another task has."""
+    family = FAMILIES["electra"]
+    span = ("dense", "qa_hidden", "dense_1")
+    names = [f"task_specific/cmrc/{n}/{w}" for n in span for w in ("kernel", "bias")]
+    classifier = [f"task_specific/xnli/dense/{w}" for w in ("kernel", "bias")]
+    found = match(family, [*variables("electra", tiny_config), *names, *classifier])
+    assert found.exact
+    assert not found.other
+    assert found.tasks == {"span": ("cmrc",), "classifier": ("xnli",)}
+    assert found.names["classifier/logits/bias"] == classifier[1]
 
 
 def variables(name, tiny_config, without=()):

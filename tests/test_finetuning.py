@@ -14,6 +14,7 @@ import pytest
 import kerasplm as plm
 from kerasplm.errors import CheckpointError, ConfigError, DataError, VocabError
 from kerasplm.training import TrainingState
+from tests.event_files import scalars
 from tests.golden import COMPACT
 from tests.reviews import train
 
@@ -25,14 +26,18 @@ def test_it_learns_and_writes_everything(done, place):
     out = place / "out"
     assert sorted(f.name for f in out.iterdir()) == [
         "chnsenticorp_predict.json",
+        "dev_details.json",
+        "dev_predictions.jsonl",
         "features",
         "history.csv",
         "learning_curve.png",
         "model",
         "results.json",
+        "run.json",
         "saved_model",
         "settings.json",
         "state",
+        "tensorboard",
     ]
     results = json.loads((out / "results.json").read_text())
     assert results["scores"] == done.scores
@@ -98,6 +103,9 @@ def test_killed_and_resumed_equals_undisturbed(done, place):
     assert killed_after(place, 8) == -signal.SIGKILL
     resumed = train(place, place / "killed")
     assert [row["epoch"] for row in resumed.history] == [1, 2, 3, 4]
+    logged = scalars(place / "killed" / "tensorboard" / "validation")
+    steps = [step for step, name, _ in logged if name == "epoch_accuracy"]
+    assert steps == [0, 1, 2, 3]
     for mine, theirs in zip(
         resumed.model.get_weights(), done.model.get_weights(), strict=True
     ):

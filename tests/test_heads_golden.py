@@ -45,7 +45,7 @@ ALBERT_SPAN = {
 
 
 def electra_span(task: str, joint: bool) -> dict[str, str]:
-    names = ("start", "end", "answerable")
+    names = ("start", "end", "answerable_first")
     if joint:
         names = ("start", "end", "answerable_hidden", "answerable")
     table = {}

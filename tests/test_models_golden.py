@@ -177,6 +177,7 @@ def test_causal_lm_golden(case: Case):
     compare.finish()
 
 
+HIERARCHICAL = {"hidden_act": "gelu_erf"}
 # How the groups of a bert4keras case were computed: Config fields, names of inputs.
 GROUPS: dict[str, tuple[dict, str]] = {
     "gelu_erf": ({"hidden_act": "gelu_erf"}, ""),
@@ -188,9 +189,13 @@ GROUPS: dict[str, tuple[dict, str]] = {
     "pair": ({}, "pair_"),
     "pair_gelu_tanh": ({"hidden_act": "gelu_tanh"}, "pair_"),
     "sent": ({}, "sent_"),
+    "hierarchical": (HIERARCHICAL | {"hierarchical_positions": 0.4}, "hierarchical_"),
+    "hierarchical_0.3": (
+        HIERARCHICAL | {"hierarchical_positions": 0.3},
+        "hierarchical_",
+    ),
 }
-# Positions beyond the table come with later features.
-GROUPS_LATER = ("hierarchical", "loss")
+GROUPS_LATER = ("loss",)
 GROUPS_ELSEWHERE = ("keep",)  # test_vocabulary_golden.py
 
 

@@ -11,9 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
+from kerasplm.characters import CharRules, is_punctuation
 from kerasplm.errors import DataError
 from kerasplm.evaluation.reading import field, json_lines, run_command
 from kerasplm.evaluation.score import Score, total
+
+_RULES = CharRules()
 
 
 def triple_scores(
@@ -87,6 +90,34 @@ def without_case_and_spaces(triple: Sequence[str]) -> tuple[str, ...]:
     subject, predicate, object_ = triple
     ends = ("".join(part.lower().split()) for part in (subject, object_))
     return predicate, *ends
+
+
+def by_words(triple: Sequence[str]) -> tuple[Any, ...]:
+    """Return a triple as it is compared by its tokens, without a vocabulary.
+
+    Args:
+        triple: Subject, predicate, object.
+
+    Returns:
+        Predicate, and the words of subject and object as BERT's uncased tokenizer
+        cuts them: a `key` of `triple_scores`. Two texts of the same words have the
+        same tokens, and only unknown tokens can make others equal.
+
+    Example:
+        >>> by_words(("Big Bang", "作者", "张 三"))
+        ('作者', ('big', 'bang'), ('张', '三'))
+
+    Source:
+        bojone/bert4keras, examples/task_relation_extraction.py, class ``SPO``.
+    """
+    subject, predicate, object_ = triple
+    return predicate, _words(subject), _words(object_)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    chars, _ = _RULES.normalize(*_RULES.clean(text))
+    spelled = (f" {char} " if is_punctuation(char) else char for char in chars)
+    return tuple("".join(spelled).split())
 
 
 def main(

@@ -103,7 +103,7 @@ class Match:
         other: Variables of another part or of heads for other tasks, not read.
         unknown: Variables that the family does not explain.
         absent: Required templates without any variable.
-        tasks: ELECTRA's names of fine-tuning tasks.
+        tasks: ELECTRA's names of fine-tuning tasks, by head.
     """
 
     family: Family
@@ -112,7 +112,7 @@ class Match:
     other: tuple[str, ...]
     unknown: tuple[str, ...]
     absent: tuple[str, ...]
-    tasks: tuple[str, ...]
+    tasks: dict[str, tuple[str, ...]]
 
     @property
     def exact(self) -> bool:
@@ -134,25 +134,25 @@ class Match:
 def match(family: Family, variables: Iterable[str]) -> Match:
     """Sort the variables of a checkpoint by what the family makes of them."""
     names: dict[str, str] = {}
-    slots, other, unknown = [], [], []
-    tasks: set[str] = set()
+    slots: list[str] = []
+    rest: list[str] = []
+    other, unknown = [], []
+    tasks: dict[str, set[str]] = {}
     for variable in sorted(variables):
         # Slots first: they are most of a checkpoint, and one pattern tells them.
-        if SLOTS.fullmatch(variable):
-            slots.append(variable)
+        (slots if SLOTS.fullmatch(variable) else rest).append(variable)
+    scoped = family.scoped(rest)
+    for variable in rest:
+        if variable in scoped:
+            path, task = scoped[variable]
+            names.setdefault(path, variable)
+            tasks.setdefault(path.split("/")[0], set()).add(task)
         elif (found := family.ours(variable)) is not None:
             names.setdefault(found[0], variable)
-            tasks.update({found[1]["task"]} if "task" in found[1] else ())
         elif family.is_other(variable):
             other.append(variable)
         else:
             unknown.append(variable)
-    # A classifier that shares its scope is one of several layers of another head,
-    # such as ELECTRA's for question answering.
-    heads = [path for path in names if path.startswith("classifier/")]
-    scopes = {names[path].rsplit("/", 2)[0] + "/" for path in heads}
-    if any(name.startswith(tuple(scopes)) for name in other):
-        other = sorted([*other, *(names.pop(path) for path in heads)])
     present = {re.sub(r"_\d+", "_0", name) for name in names}
     absent = [
         template for template in family.required if not present & _examples(template)
@@ -164,7 +164,7 @@ def match(family: Family, variables: Iterable[str]) -> Match:
         tuple(other),
         tuple(unknown),
         tuple(absent),
-        tuple(sorted(tasks)),
+        {head: tuple(sorted(names)) for head, names in tasks.items()},
     )
 
 

@@ -50,12 +50,22 @@ MAPPING: dict[str, Entry] = {
     "encoder/embeddings/projection/{w}": "bert/encoder/embedding_hidden_mapping_in/{w}",
 }
 
+# Of SQuAD v2; that of v1 is BERT's.
+_SPAN: dict[str, Entry] = {
+    "span/start/{w}": "start_logits/dense/{w}",
+    "span/end_hidden/{w}": "end_logits/dense_0/{w}",
+    "span/end_norm/{n}": "end_logits/LayerNorm/{n}",
+    "span/end/{w}": "end_logits/dense_1/{w}",
+    "span/answerable_hidden/{w}": "answer_class/dense_0/{w}",
+    "span/answerable/{w}": "answer_class/dense_1/{w}",
+}
+
 ALBERT = Family(
     name="albert",
     title="Google ALBERT, albert_zh *_google (layout B) and *_google_fast (layout C)",
     source="google-research/albert modeling.py; brightmart/albert_zh modeling_google*",
     paper="arXiv:1909.11942",
-    weights=TABLES | MAPPING | _GROUPS | POOLER | HEADS,
+    weights=TABLES | MAPPING | _GROUPS | POOLER | HEADS | _SPAN,
     required=(*TABLES, *_GROUPS),
     other=OTHER_HEADS,
     config_file="albert_config.json",

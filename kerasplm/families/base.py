@@ -59,6 +59,9 @@ class Family:
         source: Repository and file whose behaviour is reproduced.
         paper: arXiv id.
         weights: Our weight paths to checkpoint names, both templates.
+        heads: Tables of the heads that have a scope of their own in the checkpoint,
+            named after a `{task}`. Layers of two such heads may have the same name: a
+            scope holds the head of which it has all layers and no others.
         required: Our templates of which the checkpoint must hold at least one
             variable each.
         gelu: What "gelu" in the configuration JSON means.
@@ -86,6 +89,7 @@ class Family:
             releases differ.
         classifier: Arguments of `Classifier` with which the original code builds its
             classifier, where they are not the defaults.
+        span: Arguments of `SpanExtractor`, likewise.
     """
 
     name: str
@@ -94,6 +98,7 @@ class Family:
     paper: str
     weights: Table
     required: tuple[str, ...]
+    heads: tuple[Mapping[str, str], ...] = ()
     gelu: Literal["gelu_tanh", "gelu_erf"] = "gelu_tanh"
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     network: Literal["encoder", "seq2seq"] = "encoder"
@@ -110,6 +115,7 @@ class Family:
     lowercase: bool = True
     ask: tuple[str, ...] = ()
     classifier: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    span: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def ours(self, theirs: str) -> tuple[str, dict[str, str]] | None:
         """Return our path of a checkpoint name and its placeholders, or None."""
@@ -126,12 +132,39 @@ class Family:
         Raises:
             KeyError: The family's table has no such weight.
         """
-        for rule in _rules((*self.weights.items(), *_OWN_HEADS)):
+        tables = (item for table in self.heads for item in table.items())
+        for rule in _rules((*self.weights.items(), *tables, *_OWN_HEADS)):
             found = rule.ours.fullmatch(ours)
             if found:
                 fields = {"task": task, **_numbers(found.groupdict())}
                 return rule.their_template.format(**fields), rule.transpose
         raise KeyError(ours)
+
+    def scoped(self, variables: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return our path and the task of each variable that `heads` explain.
+
+        Args:
+            variables: Names in the checkpoint.
+        """
+        if not self.heads:
+            return {}
+        scope = next(iter(self.heads[0].values())).split("{task}")[0]
+        scopes: dict[str, set[str]] = {}
+        for name in variables:
+            if name.startswith(scope):
+                task = name.removeprefix(scope).split("/")[0]
+                scopes.setdefault(task, set()).add(name)
+        found: dict[str, tuple[str, str]] = {}
+        for task, names in scopes.items():
+            for table in self.heads:
+                wanted = {
+                    theirs.format(task=task, w=w): (ours.format(w=w), task)
+                    for ours, theirs in table.items()
+                    for w in ("kernel", "bias")
+                }
+                if wanted.keys() == names:
+                    found |= wanted
+        return found
 
     def is_other(self, theirs: str) -> bool:
         """Whether the variable is known to belong to something else."""

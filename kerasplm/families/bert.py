@@ -36,9 +36,12 @@ CLASSIFIER: dict[str, Entry] = {
     "classifier/logits/kernel": ("output_weights", TRANSPOSE),
     "classifier/logits/bias": "output_bias",
 }
-HEADS = MLM | SENTENCE_PAIR | CLASSIFIER
+SPAN: dict[str, Entry] = {
+    "span/logits/kernel": ("cls/squad/output_weights", TRANSPOSE),
+    "span/logits/bias": "cls/squad/output_bias",
+}
+HEADS = MLM | SENTENCE_PAIR | CLASSIFIER | SPAN
 OTHER_HEADS = (
-    "cls/squad/.*",
     "(start|end)_logits/.*",
     "answer_class/.*",
     # Of a network around an encoder, from a Keras file.

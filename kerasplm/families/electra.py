@@ -17,9 +17,28 @@ _RTD: dict[str, Entry] = {
     "rtd/dense/{w}": "discriminator_predictions/dense/{w}",
     "rtd/prediction/{w}": "discriminator_predictions/dense_1/{w}",
 }
-_CLASSIFIER: dict[str, Entry] = {
-    "classifier/logits/{w}": "task_specific/{task}/dense/{w}",
+_TASK = "task_specific/{task}/"
+_CLASSIFIER: dict[str, str] = {"classifier/logits/{w}": _TASK + "dense/{w}"}
+# The head for questions: layers are numbered as they are made, and two parts of it
+# may be left out or be simpler.
+_SPAN: dict[str, str] = {
+    "span/start/{w}": _TASK + "dense/{w}",
+    "span/end/{w}": _TASK + "dense_1/{w}",
 }
+_JOINT: dict[str, str] = {"span/end_hidden/{w}": _TASK + "qa_hidden/{w}"}
+_NONE: dict[str, str] = {}
+_ANSWERABLE: tuple[dict[str, str], ...] = (
+    _NONE,
+    {"span/answerable_first/{w}": _TASK + "dense_2/{w}"},
+    {
+        "span/answerable_hidden/{w}": _TASK + "dense_2/{w}",
+        "span/answerable/{w}": _TASK + "dense_3/{w}",
+    },
+)
+_HEADS = (
+    _CLASSIFIER,
+    *(_SPAN | ends | judge for ends in (_NONE, _JOINT) for judge in _ANSWERABLE),
+)
 _BODY = TABLES | _PROJECTION | LAYERS
 _REQUIRED = (*TABLES, *LAYERS)
 # Two networks have the names of one BERT each, under scopes of their own.
@@ -34,7 +53,9 @@ ELECTRA = Family(
     title="ELECTRA, Chinese-ELECTRA: the discriminator",
     source=_SOURCE,
     paper=_PAPER,
-    weights=_DISCRIMINATOR | _RTD | _CLASSIFIER,
+    weights=_DISCRIMINATOR | _RTD,
+    heads=_HEADS,
+    span={"head": "electra"},
     required=_REQUIRED,
     gelu="gelu_erf",
     fixed={"pooler": "none"},
@@ -55,7 +76,9 @@ ELECTRA_SHARED = Family(
     title="ELECTRA's code with one network as generator and discriminator",
     source=_SOURCE,
     paper=_PAPER,
-    weights=_DISCRIMINATOR | _MLM | _RTD | _CLASSIFIER,
+    weights=_DISCRIMINATOR | _MLM | _RTD,
+    heads=_HEADS,
+    span={"head": "electra"},
     required=(*_REQUIRED, *_MLM),
     gelu="gelu_erf",
     fixed={"pooler": "none"},

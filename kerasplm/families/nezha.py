@@ -21,6 +21,7 @@ NEZHA = Family(
     required=(*_NO_POSITION, *LAYERS),
     fixed={"position": "nezha"},
     other=OTHER_HEADS,
+    span={"head": "nezha"},
     config_hint="use_relative_position",
     path_hint="(?<!wo)nezha",
 )

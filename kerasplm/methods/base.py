@@ -181,9 +181,10 @@ def call_at(model: keras.Model, x: Any, delta: Tensor) -> Any:
     with keras.StatelessScope([(table, table.value + delta)]) as scope:
         outputs = model(x, training=True)
     for variable in model.non_trainable_variables:
-        # The dropout generators moved on inside the scope only.
+        # The dropout generators moved on inside the scope only. (A frozen table is
+        # among these variables too.)
         value = scope.get_current_value(variable)
-        if value is not None:
+        if value is not None and variable is not table:
             variable.assign(value)
     return outputs
 

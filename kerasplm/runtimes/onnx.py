@@ -18,7 +18,8 @@ from kerasplm.runtimes.common import (
     write,
 )
 
-# Where no table of positions ends the length, the file is run up to this one.
+# Where no table of positions ends the length, the file is run up to this one; where
+# the table is extended, behind it.
 LONGEST = 512
 OPSETS = (13, 18)
 
@@ -90,7 +91,11 @@ def export_onnx(
         names = [output.name for output in session.get_outputs()]
         return lambda batch: dict(zip(names, session.run(names, batch), strict=True))
 
-    sizes = [(1, 1), (3, min(8, longest or 8)), (2, longest or LONGEST)]
+    sizes = [
+        (1, 1),
+        (3, min(8, longest or 8)),
+        (2, min(longest or LONGEST, 2 * LONGEST)),
+    ]
     facts: dict[str, Any] = {"format": "onnx", "opset": opset, "max_length": longest}
     facts["inputs"] = dict.fromkeys(INPUTS, ["batch", "length"])
     return write(model, target, convert, start, sizes, None, tokenizer, facts)

@@ -109,7 +109,9 @@ class ConditionalSpanHead(TaskHead):
         if answerable == "start":
             self.answerable_hidden = self.dense(units, "answerable_hidden")
         if answerable != "none":
-            self.answerable = self.dense(1, "answerable", answerable_bias)
+            # The two read different vectors, so no checkpoint fits both.
+            own = "answerable" if answerable == "start" else "answerable_first"
+            self.answerable = self.dense(1, own, answerable_bias)
 
     @classmethod
     def albert(cls, hidden_size: int, **kwargs: Any) -> "ConditionalSpanHead":

@@ -69,6 +69,7 @@ class CRF(TaskHead):
             name="transitions",
             shape=(self.labels, self.labels),
             initializer=scaled(self.kernel_initializer, 1.0 / self.lr_multiplier),
+            autocast=False,  # float32 also where a model asks for the scores
         )
 
     def scores(self) -> Tensor:

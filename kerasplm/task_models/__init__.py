@@ -6,13 +6,33 @@ from typing import Any
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.task_models.base import TaskModel
+from kerasplm.task_models.choice import MultipleChoice
 from kerasplm.task_models.classification import Classifier
+from kerasplm.task_models.embedding import SentenceEncoder
+from kerasplm.task_models.relation import RelationExtractor
+from kerasplm.task_models.span import SpanExtractor
+from kerasplm.task_models.tagging import EntityTagger
 
-__all__ = ["MODELS", "Classifier", "TaskModel", "model_from_facts"]
+__all__ = [
+    "MODELS",
+    "Classifier",
+    "EntityTagger",
+    "MultipleChoice",
+    "RelationExtractor",
+    "SentenceEncoder",
+    "SpanExtractor",
+    "TaskModel",
+    "model_from_facts",
+]
 
 MODELS: dict[str, type[TaskModel]] = {
     "classification": Classifier,
     "regression": Classifier,
+    "span": SpanExtractor,
+    "choice": MultipleChoice,
+    "tagging": EntityTagger,
+    "relation": RelationExtractor,
+    "embedding": SentenceEncoder,
 }
 
 

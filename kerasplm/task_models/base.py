@@ -31,6 +31,9 @@ class TaskModel(MethodTraining, keras.Model):
 
     kind: ClassVar[str]
     """Key in `kerasplm.tasks.KINDS`."""
+    pooled: ClassVar[bool] = True
+    """Whether the head takes the pooled vector. If not, the pooler is not trained: it
+    has no gradient."""
 
     def __init__(
         self,
@@ -56,6 +59,33 @@ class TaskModel(MethodTraining, keras.Model):
         """Return the layers of the head by the names of the family tables.
 
         A layer that no original code has is named "task/...".
+        """
+        raise NotImplementedError
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Return what training changes, without a pooler that has no effect."""
+        return self._with_effect(super().trainable_variables)
+
+    @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        """Return the same."""
+        return self._with_effect(super().trainable_weights)
+
+    def _with_effect(self, variables: list[keras.Variable]) -> list[keras.Variable]:
+        if self.pooled or self.encoder.pooler is None:
+            return variables
+        without = {id(variable) for variable in self.encoder.pooler.weights}
+        return [one for one in variables if id(one) not in without]
+
+    def answer(
+        self, outputs: Mapping[str, Tensor], question: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return what decoding asks after it has seen the outputs of a batch.
+
+        Args:
+            outputs: What the model returned for the batch.
+            question: From `Kind.second_pass`.
         """
         raise NotImplementedError
 

@@ -8,14 +8,13 @@ from keras import ops
 from kerasplm.config import Activation
 from kerasplm.encoder import Encoder, Inputs
 from kerasplm.errors import ConfigError
-from kerasplm.layers import ACTIVATIONS, initializer, norm
-from kerasplm.task_models.base import TaskModel, check_attention
+from kerasplm.task_models.pooled import PooledModel
 
 Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="kerasplm")
-class Classifier(TaskModel):
+class Classifier(PooledModel):
     """An encoder with a classification or regression layer on the pooled vector.
 
     logits = dense(dropout(activation(pooled_output))); a pre-norm encoder has no norm
@@ -62,38 +61,21 @@ class Classifier(TaskModel):
     ) -> None:
         if not labels:
             raise ConfigError("labels must be at least one name. Received: none")
-        check_attention(encoder, pair)
-        super().__init__(encoder, labels, pair=pair, task=task, name=name, **kwargs)
-        if activation not in ACTIVATIONS:
-            raise ConfigError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}. Received: "
-                f"{activation!r}"
-            )
-        self.activation = activation
-        self.dropout = keras.layers.Dropout(dropout)
-        config = encoder.config
-        self.norm = None
-        if config.ln_type == "pre":
-            self.norm = norm(config, "norm")
-            self.norm.build((None, config.hidden_size))
-        self.logits = keras.layers.Dense(
-            len(labels), kernel_initializer=initializer(config), name="logits"
+        super().__init__(
+            encoder,
+            labels,
+            units=len(labels),
+            pair=pair,
+            dropout=dropout,
+            task=task,
+            activation=activation,
+            name=name,
+            **kwargs,
         )
-        self.logits.build((None, config.hidden_size))
-        self.built = True
-
-    def parts(self) -> dict[str, keras.layers.Layer]:
-        """Return the layers by the names of the family tables."""
-        parts = {"classifier/logits": self.logits}
-        return parts if self.norm is None else parts | {"classifier/norm": self.norm}
 
     def call(self, inputs: Inputs, training: bool | None = None) -> Tensor:
         """Map a batch as for `Encoder` to logits (B, C)."""
-        pooled = self.encoder(inputs, training=training)["pooled_output"]
-        if self.norm is not None:
-            pooled = self.norm(pooled)
-        pooled = ACTIVATIONS[self.activation](pooled)
-        return self.logits(self.dropout(pooled, training=training))
+        return self.scores(inputs, training)
 
     def objective(self, inputs: Inputs, targets: Tensor, outputs: Tensor) -> Tensor:
         """Return the mean cross-entropy, of a regression the mean squared error."""
@@ -105,9 +87,7 @@ class Classifier(TaskModel):
             ops.sparse_categorical_crossentropy(targets, outputs, from_logits=True)
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments as plain values."""
-        return super().get_config() | {
-            "dropout": self.dropout.rate,
-            "activation": self.activation,
-        }
+    def facts(self) -> dict[str, Any]:
+        """Return what a configuration JSON of ours says of the head."""
+        kind = self.kind if len(self.labels) > 1 else "regression"
+        return super().facts() | {"kind": kind}

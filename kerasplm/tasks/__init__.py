@@ -4,7 +4,12 @@ import difflib
 from pathlib import Path
 
 from kerasplm.errors import ConfigError
+from kerasplm.tasks.declared_choice import CHOICE
 from kerasplm.tasks.declared_classification import CLASSIFICATION
+from kerasplm.tasks.declared_relation import RELATION
+from kerasplm.tasks.declared_similarity import SIMILARITY
+from kerasplm.tasks.declared_span import SPAN
+from kerasplm.tasks.declared_tagging import TAGGING
 from kerasplm.tasks.kinds import KINDS
 from kerasplm.tasks.own import task_from_json, with_labels
 from kerasplm.tasks.settings import Settings
@@ -21,7 +26,10 @@ __all__ = [
     "with_labels",
 ]
 
-TASKS: dict[str, Task] = {task.name: task for task in (*CLASSIFICATION,)}
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (*CLASSIFICATION, *SIMILARITY, *SPAN, *CHOICE, *TAGGING, *RELATION)
+}
 
 
 def task_named(name: str | Path) -> Task:

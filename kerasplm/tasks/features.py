@@ -26,6 +26,7 @@ class Features:
         pad_id: Id of padding.
         owner: (features,), the row of each feature; rows are in order.
         choices: Sequences per feature; 0 = one, and batches have no axis for them.
+            The last ones may be empty.
         targets: What the model shall say; None if the file does not tell.
         places: (tokens, 2) int32: the characters [start, end) of the row's text from
             which each token comes, (-1, -1) for special tokens and other texts. None
@@ -61,15 +62,33 @@ class Features:
         """Return where the tokens of a feature of one sequence lie."""
         return slice(int(self.starts[feature]), int(self.starts[feature + 1]))
 
+    def characters(self, feature: int, start: int, end: int) -> tuple[int, int]:
+        """Return the characters from which some tokens of a feature come.
+
+        Args:
+            feature: Number of the feature.
+            start: First token, counted in the feature.
+            end: One behind the last token; a negative number counts from its end.
+
+        Returns:
+            First character and one behind the last, -1 for a special token.
+        """
+        if self.places is None:
+            raise ValueError("these features do not know their characters")
+        places = self.places[self.span(feature)][start:end]
+        return (int(places[0, 0]), int(places[-1, 1])) if len(places) else (-1, -1)
+
     def inputs(self, chosen: np.ndarray) -> dict[str, np.ndarray]:
         """Return the features padded to the longest of them.
 
         Returns:
             `token_ids`, `segment_ids`, `padding_mask` and, if there is one,
-            `allowed_mask`, all (B, T); or (B, C, T) for C choices.
+            `allowed_mask`, all (B, T); or (B, C, T) for C choices. Choices that are
+            empty in all of these features are left out.
         """
         if self.choices:
-            many = np.arange(self.choices)
+            filled = np.diff(self.starts).reshape(-1, self.choices)[chosen] > 0
+            many = np.arange(max(filled.sum(1).max(initial=0), 1))
             sequences = (chosen[:, None] * self.choices + many).reshape(-1)
         else:
             sequences = chosen
@@ -87,7 +106,7 @@ class Features:
             inputs["allowed_mask"] = np.zeros(mask.shape, bool)
             inputs["allowed_mask"][mask] = self.allowed[at]
         if self.choices:
-            shape = (len(chosen), self.choices, mask.shape[1])
+            shape = (len(chosen), len(many), mask.shape[1])
             inputs = {name: x.reshape(shape) for name, x in inputs.items()}
         return inputs
 

@@ -1,10 +1,12 @@
 """Run a task model over features: outputs, loss, predictions."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks.batching import batches_of
@@ -31,11 +33,12 @@ class Judge:
         self.settings = settings
         self._call = Graph(self._outputs)
         self._both = Graph(self._judged)
+        self._answer = Graph(self._answered)
 
     @property
     def traces(self) -> int:
         """How many graphs were traced so far."""
-        return self._call.traces + self._both.traces
+        return self._call.traces + self._both.traces + self._answer.traces
 
     def _outputs(self, inputs: Any) -> Any:
         return self.model(inputs, training=False)
@@ -43,6 +46,15 @@ class Judge:
     def _judged(self, inputs: Any, targets: Any) -> Any:
         outputs = self.model(inputs, training=False)
         return outputs, self.model.objective(inputs, targets, outputs)
+
+    def _answered(self, outputs: Any, question: Any) -> Any:
+        return self.model.answer(outputs, question)
+
+    def _ask(self, outputs: Any, question: Mapping[str, np.ndarray]) -> Any:
+        tensors = {name: tf.constant(x) for name, x in question.items()}
+        signature = keras.tree.map_structure(_spec, [outputs, tensors])
+        answer = self._answer(signature, outputs, tensors)
+        return keras.tree.map_structure(np.asarray, answer)
 
     def found(self, features: Features) -> tuple[list[Any], float | None]:
         """Return what the model finds in every feature, and the mean loss.
@@ -62,7 +74,13 @@ class Judge:
             else:
                 outputs, loss = self._both([*features.signature], *batch)
                 total += float(loss) * len(chosen)
-            arrays = keras.tree.map_structure(np.asarray, outputs)
+            arrays = self.task.engine.second_pass(
+                features,
+                chosen,
+                keras.tree.map_structure(np.asarray, outputs),
+                self.settings,
+                functools.partial(self._ask, outputs),
+            )
             found = self.task.engine.found(
                 self.task, features, chosen, arrays, self.settings
             )
@@ -91,3 +109,9 @@ class Judge:
         predictions, loss = self.predict(rows, features)
         scores = self.task.engine.score(self.task, rows, predictions)
         return scores | ({} if loss is None else {"loss": loss})
+
+
+def _spec(x: tf.Tensor) -> tf.TensorSpec:
+    """Return the signature of a tensor whose rows and tokens vary."""
+    sizes = [None if axis < 2 else size for axis, size in enumerate(x.shape)]
+    return tf.TensorSpec(sizes, x.dtype)

@@ -57,6 +57,31 @@ def published(task: str, model: str | None, family: str | None) -> Published:
     )
 
 
+def sources(
+    task: str, model: str | None, family: str | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return where the published choices are from, by the names that `published` gives.
+
+    Args:
+        task: As for `published`.
+        model: Likewise.
+        family: Likewise.
+
+    Returns:
+        Source by name of what is stated for the task, and of what the code does.
+    """
+    stated, default = published(task, model, family)
+    _, code = CODES[CODE_OF.get(family or "bert", "bert")]
+    cited: dict[str, str] = {}
+    if stated:
+        for source, fields in recipes.recipe_for(task, model, family).sources:
+            cited |= _renamed(dict.fromkeys(fields, source))
+    return (
+        {name: cited[name] for name in stated},
+        dict.fromkeys(default, code),
+    )
+
+
 def identity(model: str | Path | None, family: str | None) -> tuple[Any, Any]:
     """Return the catalogue name and the family of a model, as far as they are known.
 

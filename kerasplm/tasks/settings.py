@@ -34,6 +34,8 @@ class Settings:
         method: Training method, such as "fgm", "pgd", "gradient_penalty", "rdrop",
             "vat"; numbers may follow after colons ("fgm:0.3").
         max_length: Tokens per input, special tokens included.
+        hierarchical_positions: Lets a model with a table of positions take longer
+            inputs, see `Config`; None leaves what its configuration says.
         dropout: Dropout inside the encoder; None leaves what its configuration says.
         head_dropout: Dropout before the head, in [0, 1).
         evaluations: Evaluations on the development set per epoch.
@@ -74,6 +76,7 @@ class Settings:
     mixed_precision: str | None = None
     method: str | None = None
     max_length: int = 128
+    hierarchical_positions: float | None = None
     dropout: float | None = None
     head_dropout: float = 0.1
     evaluations: int = 1

@@ -149,6 +149,18 @@ class Task:
             options=self.engine.with_options({**chosen, **own}),
         )
 
+    def at(self, folder: str | Path) -> "Task":
+        """Return the task with the labels that a data folder lists, if it does.
+
+        Args:
+            folder: The files of the task; `all_50_schemas` lists those of "lic2019".
+
+        Raises:
+            DataError: The list is broken.
+        """
+        labels = self.format.labels(folder)
+        return self if labels is None else dataclasses.replace(self, labels=labels)
+
     def rows(self, path: str | Path, split: str) -> Split:
         """Read one split.
 

@@ -1,7 +1,7 @@
 """A format: the function that reads it and the names of its files."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kerasplm.errors import DataError
@@ -19,6 +19,8 @@ class Format:
         read: The reader.
         names: Split to the alternatives of its file names, best first; each is a
             tuple of files that are read together.
+        label_file: Name of a file that may stand beside them and lists the labels.
+        read_labels: Its reader.
 
     Example:
         >>> form = FORMATS["lcqmc"]  # doctest: +SKIP
@@ -29,6 +31,18 @@ class Format:
 
     read: Reader
     names: Names
+    label_file: str = ""
+    read_labels: Callable[[Path], tuple[str, ...]] | None = None
+
+    def labels(self, folder: str | Path) -> tuple[str, ...] | None:
+        """Return the labels that the folder lists, or None if it does not.
+
+        Raises:
+            DataError: The list is broken.
+        """
+        file = Path(folder).expanduser() / self.label_file
+        there = self.read_labels is not None and file.is_file()
+        return self.read_labels(file) if there and self.read_labels else None
 
     def find(self, path: str | Path, split: str) -> list[Path]:
         """Return the files of a split: the path itself if it is a file.

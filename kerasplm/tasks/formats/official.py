@@ -10,7 +10,7 @@ from kerasplm.tasks.formats.columns import Column, read_table
 from kerasplm.tasks.formats.entities import read_spans, read_tags, read_words
 from kerasplm.tasks.formats.format import Format, Names, one_file
 from kerasplm.tasks.formats.questions import read_questions
-from kerasplm.tasks.formats.relations import read_triples
+from kerasplm.tasks.formats.relations import read_schemas, read_triples
 
 SUFFIXES = (".json", ".jsonl", ".tsv", ".txt", ".csv")
 _ID = ("id", "idx", "index")
@@ -211,5 +211,7 @@ FORMATS: Mapping[str, Format] = {
             dev=("dev_data",),
             test=("test_data", "test1_data"),
         ),
+        label_file="all_50_schemas",
+        read_labels=read_schemas,
     ),
 }

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kerasplm.tasks.task import Task
 
 Scores = dict[str, float]
+Ask = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,9 +57,34 @@ class Kind(abc.ABC):
             settings: Lengths and the kind's options.
         """
 
+    def training_rows(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Return the rows of the training set that are trained on; default all."""
+        return rows
+
     @abc.abstractmethod
     def model(self, task: "Task", encoder: Encoder, settings: "Settings") -> TaskModel:
         """Return the model, not compiled."""
+
+    def second_pass(
+        self,
+        features: Features,
+        chosen: np.ndarray,
+        outputs: Any,
+        settings: "Settings",
+        ask: Ask,
+    ) -> Any:
+        """Return the outputs of a batch with what the model says on further questions.
+
+        Most kinds have none.
+
+        Args:
+            features: All features.
+            chosen: Numbers of the features in the batch.
+            outputs: What the model returned, as numpy arrays in float32.
+            settings: Thresholds.
+            ask: Maps a question (arrays) to what `TaskModel.answer` says (arrays).
+        """
+        return outputs
 
     @abc.abstractmethod
     def found(

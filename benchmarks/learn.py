@@ -1,0 +1,220 @@
+"""Learning from random weights on real data, one row for each kind of head.
+
+    python -m benchmarks.learn overfit --data DIR --vocab VOCAB [--only NAME ...]
+    python -m benchmarks.learn train --data DIR --vocab VOCAB --output OUT [--only ...]
+
+DIR holds a folder for each task, named as the task or as its archive. The network has
+the shape of RoBERTa-tiny (4 layers of 312) or ALBERT-tiny with random weights; only
+the vocabulary is real.
+
+`overfit` trains on the first 64 rows that fit one input, without dropout, until the
+score on those same rows reaches 0.99: a head, a loss or a decoder that contradict each
+other cannot reach it. `train` runs `finetune` on training and development files for a
+few epochs, and prints the scores beside what always the most frequent answer would
+get, where there is such a number.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasplm import Config, Encoder, finetune
+from kerasplm.families import FAMILIES
+from kerasplm.files import write_json
+from kerasplm.python_tokenizer import PythonTokenizer
+from kerasplm.reporting import print_table
+from kerasplm.saving import config_data
+from kerasplm.suites import folder_of
+from kerasplm.tasks import TASKS
+from kerasplm.tasks.batching import batches_of
+from kerasplm.tasks.features import dataset_of
+from kerasplm.tasks.judging import Judge
+from kerasplm.tasks.optimizing import optimizer_of
+
+ROWS = 64
+SHAPE = {
+    "hidden_size": 312,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 12,
+    "intermediate_size": 1248,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One row of the table.
+
+    Args:
+        task: Name of the task.
+        choices: What differs from the recipe when 64 rows are learned by heart.
+        train: What differs from it when the real training set is learned.
+        files: Files that are not under their usual names.
+    """
+
+    task: str
+    choices: dict[str, Any]
+    train: dict[str, Any]
+    files: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+_FEW = {"epochs": 60, "batch_size": 16, "learning_rate": 3e-4, "head_dropout": 0.0}
+TRIALS = {
+    "classification": Trial(
+        "chnsenticorp",
+        {**_FEW, "max_length": 128},
+        {"epochs": 2, "learning_rate": 2e-4, "max_length": 128},
+    ),
+    "pair": Trial(
+        "afqmc", _FEW, {"epochs": 1, "learning_rate": 2e-4, "max_length": 64}
+    ),
+    **{
+        f"tagging, {decoder}": Trial(
+            "cluener",
+            {**_FEW, "decoder": decoder},
+            {"epochs": 4, "learning_rate": 3e-4, "decoder": decoder},
+        )
+        for decoder in (
+            *("softmax", "crf", "global_pointer", "efficient_global_pointer"),
+        )
+    },
+    "reading comprehension": Trial(
+        "cmrc2018",
+        {**_FEW, "epochs": 150, "batch_size": 8},
+        {"epochs": 1, "learning_rate": 2e-4, "max_length": 384},
+    ),
+    "multiple choice": Trial(
+        "c3",
+        {**_FEW, "max_length": 192, "batch_size": 8},
+        {"epochs": 1, "learning_rate": 1e-4, "max_length": 128},
+    ),
+    "cloze": Trial(
+        "chid",
+        {**_FEW, "batch_size": 8, "epochs": 100},
+        {},
+        {"train": "train_few_all.json", "dev": "dev_few_all.json"},
+    ),
+    **{
+        f"relations, {decoder}": Trial(
+            "lic2019",
+            {**_FEW, "decoder": decoder, "epochs": 100, "ema": "none"},
+            {"epochs": 15, "learning_rate": 3e-4, "decoder": decoder, "ema": "none"},
+            {"train": "dev_data.json", "dev": "test_data.json"},
+        )
+        for decoder in ("subject_object", "gplinker")
+    },
+}
+
+
+def where(name: str, data: Path) -> Path:
+    """Return the folder of a task's data; some sets lie under other names."""
+    others = {"lic2019": "landscape_ie_spo", "chid": "fewclue_chid"}
+    found = folder_of(TASKS[name], data) or data / others.get(name, name)
+    if not found.is_dir():
+        raise SystemExit(f"{data}: no folder for {name}")
+    return found
+
+
+def settings_of(trial: Trial, choices: dict[str, Any]) -> Any:
+    """Return the settings; "none" takes away what the recipe has."""
+    settings = TASKS[trial.task].settings(
+        **{name: value for name, value in choices.items() if value != "none"}
+    )
+    gone = {name: None for name, value in choices.items() if value == "none"}
+    return dataclasses.replace(settings, **gone)
+
+
+def overfit(trial: Trial, data: Path, tokenizer: Any) -> tuple[Any, ...]:
+    """Learn 64 rows by heart; return the last cells of the row of the table."""
+    folder = where(trial.task, data)
+    task = TASKS[trial.task].at(folder)
+    settings = settings_of(trial, trial.choices)
+    file = trial.files.get("train")
+    rows = task.rows(folder / file if file else folder, "train").rows[: 8 * ROWS]
+    lengths = task.features(rows, tokenizer, settings)
+    whole = [
+        row
+        for n, row in enumerate(rows)
+        if (lengths.owner == n).sum() == 1
+        and lengths.lengths[lengths.owner == n].max() < settings.max_length
+    ][:ROWS]
+    features = task.features(whole, tokenizer, settings)
+    keras.utils.set_random_seed(0)
+    none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    encoder = Encoder(Config(vocab_size=tokenizer.vocab_size, **SHAPE, **none))
+    steps = -(-len(features) // settings.batch_size)
+    model = task.model(
+        encoder,
+        settings=settings,
+        optimizer=optimizer_of(settings, steps * settings.epochs),
+    )
+    judge = Judge(task, model, settings)
+    begin = time.perf_counter()
+    for epoch in range(settings.epochs):
+        seed = (0, epoch)
+        plan = batches_of(features.lengths, settings.batch_size, "shuffled", seed)
+        model.fit(dataset_of(features, [(plan, seed)]), verbose=0, shuffle=False)
+        if epoch % 5 == 4:
+            score = judge.score(whole, features)[task.metric_name]
+            if score >= 0.99:
+                break
+    return task.metric_name, score, epoch + 1, time.perf_counter() - begin
+
+
+def scratch_model(folder: Path, vocab: Path) -> Path:
+    """Write a folder with a configuration and the vocabulary, without weights."""
+    size = PythonTokenizer(str(vocab)).vocab_size
+    encoder = Encoder(Config(vocab_size=size, **SHAPE), family="bert")
+    write_json(folder / "bert_config.json", config_data(encoder, FAMILIES["bert"]))
+    (folder / "vocab.txt").write_bytes(vocab.read_bytes())
+    return folder
+
+
+def train(trial: Trial, data: Path, model: Path, output: Path) -> tuple[Any, ...]:
+    """Run `finetune`; return the last cells of the row of the table."""
+    folder = where(trial.task, data)
+    files = {split: str(folder / name) for split, name in trial.files.items()}
+    choices = {**trial.train, **files, "family": "bert", "from_scratch": True}
+    settings = settings_of(trial, choices)
+    done = finetune(model, trial.task, folder, output, settings=settings, verbose=2)
+    scores = done.scores["dev"]
+    metric = TASKS[trial.task].metric_name
+    base = scores.get("majority", "")
+    return metric, scores[metric], base, settings.epochs, done.seconds
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the trials and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("what", choices=("overfit", "train"))
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--vocab", type=Path, required=True)
+    parser.add_argument("--output", type=Path, help="folder of the runs of `train`")
+    parser.add_argument("--only", nargs="+", help="parts of the names of rows")
+    args = parser.parse_args(arguments)
+    wanted = [n for n in TRIALS if not args.only or any(o in n for o in args.only)]
+    rows = []
+    for name in wanted:
+        trial = TRIALS[name]
+        if args.what == "overfit":
+            found = overfit(trial, args.data, PythonTokenizer(str(args.vocab)))
+        elif trial.train:
+            model = scratch_model(args.output / "model", args.vocab)
+            output = args.output / "".join(c if c.isalnum() else "_" for c in name)
+            found = train(trial, args.data, model, output)
+        else:
+            continue
+        rows.append((name, trial.task, *found))
+        print(json.dumps(rows[-1]), flush=True)
+    more = () if args.what == "overfit" else ("most frequent",)
+    columns = ("head", "task", "metric", "score", *more, "epochs", "seconds")
+    print_table(f"{args.what}, random weights", columns, rows)
+
+
+if __name__ == "__main__":
+    main()
