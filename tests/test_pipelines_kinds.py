@@ -11,7 +11,6 @@ import pytest
 import kerasplm as plm
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.task_models import MODELS
-from kerasplm.tasks import KINDS
 from tests.asking import ODD, encoder, texts, tokenizer
 
 TYPES = ["name", "place"]
@@ -27,7 +26,6 @@ def plain(value):
     return value
 
 
-@pytest.mark.skipif("tagging" not in MODELS, reason="no such kind yet")
 @pytest.mark.parametrize("max_length", [24, 9])
 def test_entities_lie_in_the_text(max_length):
     options = {"stride": 3} if max_length == 9 else {}
@@ -50,7 +48,6 @@ def test_entities_lie_in_the_text(max_length):
     assert find.traces == 1
 
 
-@pytest.mark.skipif("span" not in MODELS, reason="no such kind yet")
 def test_answers_lie_in_the_passage():
     find = ask(
         "question-answering", "span", max_length=16, stride=4, max_query_length=4
@@ -73,7 +70,6 @@ def test_answers_lie_in_the_passage():
         find("很好")
 
 
-@pytest.mark.skipif("choice" not in MODELS, reason="no such kind yet")
 def test_choices():
     choose = ask("multiple-choice", "choice")
     items = [("这店", "很", ["好", "慢", "不好"]), ("", "手机", ["好", "丑"])]
@@ -85,7 +81,6 @@ def test_choices():
         choose(("这店", "很", "好"))
 
 
-@pytest.mark.skipif("relation" not in MODELS, reason="no such kind yet")
 def test_relations_lie_in_the_text():
     thresholds = {"start_threshold": 0.01, "end_threshold": 0.01}
     find = ask("relation-extraction", "relation", TYPES, **thresholds)
@@ -100,7 +95,6 @@ def test_relations_lie_in_the_text():
     assert sum(len(answer["relations"]) for answer in answers) > 5
 
 
-@pytest.mark.skipif("regression" not in KINDS, reason="no such kind yet")
 def test_numbers():
     rate = ask("regression", "regression", ["value"])
     items = texts(12)
@@ -110,3 +104,13 @@ def test_numbers():
         assert answer == {"value": pytest.approx(float(wanted[0]), abs=1e-5)}
     with pytest.raises(ConfigError, match="found a Classifier, a model of kind 'regr"):
         ask("text-classification", "regression", ["value"])
+
+
+@pytest.mark.parametrize("pooling", ["pooled", "mean"])
+def test_a_model_for_embeddings_gives_its_own_vectors(pooling):
+    model = MODELS["embedding"](encoder(), pooling=pooling)
+    compare = plm.pipeline("similarity", model, tokenizer())
+    one, two = (np.asarray(model(tokenizer()([t])))[0] for t in ("这店很好", "手机"))
+    assert compare("这店很好", "手机")["score"] == pytest.approx(one @ two, abs=1e-5)
+    with pytest.raises(ConfigError, match="pools its vectors as it was trained"):
+        plm.pipeline("similarity", model, tokenizer(), pooling="cls")
