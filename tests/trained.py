@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasplm import Classifier, Config, Encoder
-from kerasplm.methods import FGM, PGD, VAT, GradientPenalty, MethodTraining, RDrop
+from kerasplm.methods import FGM, PGD, VAT, GradientPenalty, RDrop
 
 RATE = 0.1
 METHODS = (
@@ -23,7 +23,7 @@ NOTHING = (FGM(0.0), PGD(0.0, 0.0), GradientPenalty(0.0), RDrop(0.0), VAT(epsilo
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class Trained(MethodTraining, Classifier):
+class Trained(Classifier):
     pass
 
 

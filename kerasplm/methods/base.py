@@ -97,8 +97,8 @@ class MethodTraining:
     does. The method is saved with the compiled model.
 
     Example:
-        >>> class Trained(MethodTraining, Classifier): ...
-        >>> model = Trained(encoder, ["0", "1"])  # doctest: +SKIP
+        >>> class Trained(MethodTraining, keras.Model): ...
+        >>> model = Trained(inputs, outputs)  # doctest: +SKIP
         >>> model.compile("adam", loss, method=FGM())  # doctest: +SKIP
     """
 
