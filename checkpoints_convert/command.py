@@ -46,10 +46,11 @@ def load_all(source: str, family: str | None, part: Any = None) -> dict[str, Any
         part: As for `kerasplm.load`; None gives both networks of an ELECTRA.
 
     Returns:
-        "network" with its pre-training heads, "classifier" if there is one, and
+        "network" with its pre-training heads, "task" if it holds a task model, and
         "generator" if there is one besides.
     """
     import kerasplm as plm
+    from kerasplm.heads import HEADS
     from kerasplm.inspection import inspect
 
     try:
@@ -62,11 +63,13 @@ def load_all(source: str, family: str | None, part: Any = None) -> dict[str, Any
         raise
     options: dict[str, Any] = {"family": family, "part": part}
     models = {}
-    if set(found.heads) - {"classifier"} or not found.heads:
-        heads: Any = "pretraining" if found.heads else None
+    pretrained = set(found.heads) & set(HEADS)
+    if pretrained or found.kind is None:
+        heads: Any = "pretraining" if pretrained else None
         models["network"] = plm.load(source, heads=heads, **options)
-    if "classifier" in found.heads:
-        models["classifier"] = plm.load(source, heads="classification", **options)
+    if found.kind is not None:
+        heads = found.kind
+        models["task"] = plm.load(source, heads=heads, **options)
     if part is None and found.match.family.part == "discriminator":
         with contextlib.suppress(FamilyError):  # saved without its generator
             generator = plm.load(source, heads="pretraining", part="generator")

@@ -29,7 +29,7 @@ Format = Literal[
     "tf1", "huggingface", "model-garden", "keras", "savedmodel", "onnx", "litert"
 ]
 Quantize = Literal["none", "float16", "dynamic"]
-Heads = Literal["all", "pretraining", "classification"]
+Heads = Literal["all", "pretraining", "task"]
 Models = dict[str, Any]
 # Largest difference of an output; what is read back must be bit-equal.
 TOLERANCE = 1e-4
@@ -89,7 +89,7 @@ def main(
 
 def _chosen(models: Models, to: str, heads: Heads) -> Models:
     """Return what goes into the format: one network, but for TF1 and ELECTRA's two."""
-    wanted = {"classification": "classifier", "pretraining": "network"}.get(heads)
+    wanted = {"task": "task", "pretraining": "network"}.get(heads)
     if wanted and wanted not in models:
         raise ConfigError(
             f"--heads {heads}: expected a checkpoint with {wanted}, found "

@@ -26,15 +26,24 @@ from kerasplm.optimization import LAMB, AdamW, adamw
 from kerasplm.schedules import PiecewiseLinear, WarmupLinear
 from kerasplm.seq2seq.config import Seq2SeqConfig
 from kerasplm.seq2seq.model import Seq2Seq
-from kerasplm.task_models import Classifier
+from kerasplm.task_models import (
+    Classifier,
+    EntityTagger,
+    MultipleChoice,
+    RelationExtractor,
+    SentenceEncoder,
+    SpanExtractor,
+)
 
 _LAZY = {
     "FAMILIES": "kerasplm.families",
     "PythonTokenizer": "kerasplm.python_tokenizer",
+    "SentenceIndex": "kerasplm.retrieval",
     "TASKS": "kerasplm.tasks",
     "Task": "kerasplm.tasks",
     "Tokenizer": "kerasplm.tokenizer",
     "check_vocab": "kerasplm.vocabulary_tools",
+    "evaluate": "kerasplm.evaluating",
     "export": "kerasplm.exporting",
     "export_litert": "kerasplm.runtimes",
     "export_onnx": "kerasplm.runtimes",
@@ -53,21 +62,26 @@ _LAZY = {
     "simplify_vocab": "kerasplm.vocabulary_tools",
 }
 __all__ = [
+    "FGM",
+    "LAMB",
+    "PGD",
+    "VAT",
     "AdamW",
     "Classifier",
     "Config",
     "Encoder",
-    "FGM",
+    "EntityTagger",
     "GradientPenalty",
-    "LAMB",
-    "PGD",
+    "MultipleChoice",
     "PLMError",
     "PiecewiseLinear",
     "PretrainedModel",
     "RDrop",
+    "RelationExtractor",
+    "SentenceEncoder",
     "Seq2Seq",
     "Seq2SeqConfig",
-    "VAT",
+    "SpanExtractor",
     "WarmupLinear",
     "__version__",
     "adamw",

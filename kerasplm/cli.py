@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -73,8 +73,7 @@ def export(
     """
     from kerasplm import exporting, inspection, tokenizing, zoo
 
-    classifier = "classifier" in inspection.heads_in(model, family=family)
-    heads: zoo.Heads | None = "classification" if classifier else None
+    heads: Any = inspection.task_kind(model, family=family)
     network = zoo.load(model, heads=heads, family=family)
     tokenizer = tokenizing.load_tokenizer(model, family=family)
     exporting.export(network, tokenizer, output, max_length=max_length)

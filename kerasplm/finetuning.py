@@ -24,7 +24,7 @@ from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.task_models import Classifier, TaskModel
 from kerasplm.tasks import Settings, Split, Task, task_named, with_labels
 from kerasplm.tasks.batching import batches_of
-from kerasplm.tasks.cache import cached_features
+from kerasplm.tasks.cache import cached_features, length_statistics
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.judging import Judge
 from kerasplm.tasks.optimizing import optimizer_of, precision
@@ -114,6 +114,8 @@ def finetune(
         name: cached_features(cache, task, split, tokenizer, settings)
         for name, split in splits.items()
     }
+    if verbose:
+        _print_data(task, splits, features, settings)
     if features["dev"].targets is None:
         raise DataError(f"{splits['dev'].files[0]}: expected answers, found none")
     steps = -(-len(features["train"]) // settings.batch_size)
@@ -158,6 +160,27 @@ def finetune(
             task.submission(folder / task.tests[name], rows, predictions)
     _write(result, task, tokenizer, settings, facts)
     return result
+
+
+def _print_data(
+    task: Task,
+    splits: dict[str, Split],
+    features: dict[str, Features],
+    settings: Settings,
+) -> None:
+    """Print how much data there are and how long; say what the reader changed."""
+    rows = []
+    for name, split in splits.items():
+        found = length_statistics(features[name], settings.max_length)
+        share = f"{found.pop('full'):.1%}"
+        rows.append((name, len(split), *found.values(), share))
+    columns = ("split", "rows", "features", "mean", "median", "p95", "p99", "max")
+    title = f"{task.name}: tokens of a feature, at most {settings.max_length}"
+    reporting.print_table(title, (*columns, "at the limit"), rows)
+    for name, split in splits.items():
+        for what, counts in (("left out", split.dropped), ("repaired", split.repaired)):
+            for reason, count in counts.items():
+                print(f"{name}: {count} {what}: {reason}")
 
 
 def training_batches(

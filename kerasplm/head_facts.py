@@ -1,6 +1,6 @@
 """Which task model stands on a checkpoint: its kind and constructor arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,23 @@ _DENSE = ("classification", "regression", "tagging", "choice")
 _HEADS = dict.fromkeys(_DENSE, "classifier") | {"span": "span"}
 # Kinds whose head has no weights of its own: every checkpoint holds it.
 _WEIGHTLESS = ("embedding",)
+
+
+def kind_of(data: JsonFiles, heads: Sequence[str]) -> str | None:
+    """Return the kind of the task model that a checkpoint holds, if it holds one.
+
+    Args:
+        data: The configurations beside it; one of ours says it.
+        heads: The heads whose weights are in it. One dense layer is taken for a
+            classifier; a tagger of the original code has the same variables.
+    """
+    own = [own_block(values).get("head", {}) for values in data.values()]
+    kinds = {str(facts["kind"]) for facts in own if "kind" in facts}
+    if len(kinds) == 1:
+        return kinds.pop()
+    if "span" in heads:
+        return "span"
+    return "classification" if "classifier" in heads else None
 
 
 def head_facts(

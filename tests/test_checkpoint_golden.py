@@ -7,6 +7,7 @@ import tensorflow as tf
 import kerasplm as plm
 from kerasplm import checkpoint
 from kerasplm.families.base import SLOTS
+from kerasplm.inspection import task_kind
 from tests import golden
 from tests.golden import Case, Comparison, cases
 
@@ -23,8 +24,7 @@ def variables(folder):
 def models_of(case: Case, folder):
     """Return the models that together hold all weights that we know of the case."""
     if case.kind in FINETUNED:
-        heads = plm.load(folder).load_report.heads
-        return [plm.load(folder, heads="classification" if heads else None)]
+        return [plm.load(folder, heads=task_kind(folder))]
     models = [plm.load(folder, heads="pretraining")]
     if case.kind == "pretrain_electra" and models[0].load_report.family == "electra":
         models.append(plm.load(folder, heads="pretraining", part="generator"))
