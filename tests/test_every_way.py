@@ -64,7 +64,7 @@ def both(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("heads", ["pretraining", "classification"])
+@pytest.mark.parametrize("heads", ["pretraining", "task"])
 def test_two_kinds_of_heads(both, heads, tmp_path):
     """TF1 takes all; where one network fits, one is chosen and the other is named."""
     run("convert", both, tmp_path / "tf1")
@@ -77,8 +77,8 @@ def test_two_kinds_of_heads(both, heads, tmp_path):
     assert held == (
         ("mlm", "sentence_pair") if heads == "pretraining" else ("classifier",)
     )
-    with pytest.raises(ConfigError, match="expected a checkpoint with classifier"):
-        run("convert", demo.MODEL, tmp_path / "x", "--heads=classification")
+    with pytest.raises(ConfigError, match="expected a checkpoint with task"):
+        run("convert", demo.MODEL, tmp_path / "x", "--heads=task")
 
 
 def test_names_of_the_classes(tmp_path):

@@ -128,11 +128,11 @@ class MethodTraining:
         self.method = method
         super().compile(*args, **kwargs)  # type: ignore[misc]
 
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Update by one batch."""
+    def train_step(self, *args: Any) -> Any:
+        """Update by one batch; on JAX the state of all variables comes before it."""
         if self.method is None:
-            return super().train_step(data)  # type: ignore[misc]
-        return self.method.train_step(self, data)
+            return super().train_step(*args)  # type: ignore[misc]
+        return self.method.train_step(self, *args)
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile` as plain values."""
