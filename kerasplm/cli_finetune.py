@@ -57,7 +57,8 @@ def finetune(
         ),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Runs per combination, seeds 0, 1, 2, ...")
+        int | None,
+        typer.Option(help="Runs per combination, seeds 0, 1, 2, ...", min=1),
     ] = None,
     grid: Annotated[
         list[str] | None,
@@ -240,6 +241,9 @@ def evaluate(
         rows = (engine.show(found.task, row, answer) for row, answer in pairs)
         write_json_lines(Path(output), rows)
     names = ", ".join(file.name for file in found.split.files)
+    if not found.scores:
+        typer.echo(f"{names}: has no answers to score; `kerasplm submit` writes them")
+        return
     print_table(
         f"{found.task.name}: {names}", ("score", "value"), [*found.scores.items()]
     )
@@ -334,4 +338,6 @@ def tasks(
     from kerasplm import recipes
 
     if task.name in recipes.TASKS:
-        typer.echo(recipes.recipe_for(task.name, model).describe())
+        from kerasplm.tasks.recipe import identity
+
+        typer.echo(recipes.recipe_for(task.name, *identity(model, None)).describe())

@@ -1,7 +1,6 @@
 """Choices that are given on the command line as NAME=VALUE."""
 
 import json
-import types
 import typing
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -49,6 +48,7 @@ def value_of(name: str, text: str, like: Sequence["Task"]) -> Any:
         ConfigError: There is no such choice, or the text is no such value.
     """
     from kerasplm.tasks import Settings
+    from kerasplm.tasks.choices import fits, kinds_of, told
 
     hints = typing.get_type_hints(Settings)
     for task in like:
@@ -56,21 +56,16 @@ def value_of(name: str, text: str, like: Sequence["Task"]) -> Any:
     if name not in hints or name == "options":
         raise ConfigError(f"no choice {name!r}; `kerasplm tasks NAME` lists them")
     hint = hints[name]
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if text in ("none", "None") and type(None) in kinds:
+    if text in ("none", "None") and fits(None, hint):
         return None
-    for kind in kinds:
-        if kind is str:
-            return text
+    if fits(text, hint):
+        return text
+    for written in (text, text.lower()):
         try:
-            value = json.loads(text.lower() if kind is bool else text)
+            value = json.loads(written)
         except ValueError:
             continue
-        if kind is float and type(value) in (int, float):
-            return float(value)
-        if kind in (int, bool) and type(value) is kind:
-            return value
-        if typing.get_origin(kind) is tuple and isinstance(value, list):
-            return tuple(value)
-    names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
-    raise ConfigError(f"{name}: expected {names}, found {text!r}")
+        if fits(value, hint):
+            as_float = type(value) is int and not any(k is int for k in kinds_of(hint))
+            return float(value) if as_float else value
+    raise ConfigError(f"{name}: expected {told(hint)}, found {text!r}")

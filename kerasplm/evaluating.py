@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from kerasplm.errors import ConfigError
+from kerasplm.exporting import check_length
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks import Settings, Split, Task, task_named
 from kerasplm.tasks.judging import Judge
@@ -76,11 +77,12 @@ def evaluate(
         settings = known.settings(model=folder, family=family)
     options = dataclasses.asdict(settings.options) | {"max_length": settings.max_length}
     settings = known.settings(family=family, **{**options, **changes})
-    known = known.at(data)
+    known = known.at(data).chosen(settings)
     rows = known.rows(data, split)
     network = load(folder, heads=cast(Heads, known.kind), family=family)
     tokenizer = load_tokenizer(folder, family=family)
     check_labels(network, known)
+    check_length(network.encoder.config, settings.max_length)
     return judged(network, tokenizer, known, settings, rows)
 
 

@@ -16,7 +16,7 @@ import keras
 from kerasplm.errors import ConfigError, PLMError, describe
 from kerasplm.files import read_json, temporary_folder, write_json, write_text
 from kerasplm.run_folder import RESULTS, facts_of, finished
-from kerasplm.tasks import Task, task_named, with_labels
+from kerasplm.tasks import Settings, Task, task_named, with_labels
 
 Grid = Mapping[str, Sequence[Any]]
 
@@ -106,13 +106,24 @@ def plan(
         if declared.predicted_by:
             continue
         for one, seed in itertools.product(tried, seeds):
-            changes = {**choices, **one, "seed": seed}
+            changes = _known({**choices, **one, "seed": seed}, declared, tasks)
             declared.settings(**changes)  # refuses what does not exist, before any run
             own = {**one, "seed": seed}
             last = ",".join(f"{key}={value}" for key, value in own.items())
             folder = Path(output).expanduser() / name / declared.name / _plain(last)
             runs.append(Run(model, declared, Path(data), folder, changes))
     return runs
+
+
+def _known(
+    changes: Mapping[str, Any], task: Task, tasks: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Return the choices without options of the kinds of other tasks of the suite."""
+    others = [task_named(name).engine.options for name in tasks]
+    known = {f.name for options in others for f in dataclasses.fields(options)}
+    own = {f.name for f in dataclasses.fields(task.engine.options)}
+    own |= {f.name for f in dataclasses.fields(Settings)}
+    return {n: value for n, value in changes.items() if n in own or n not in known}
 
 
 def _plain(name: str) -> str:
@@ -272,8 +283,12 @@ def finish(
         for (_, trained), outcome in best.items():
             if trained == task.predicted_by:
                 for split, usual in task.tests.items():
-                    found = evaluate(outcome.run.folder, data, split=split, task=task)
-                    found.write_submission(outcome.run.folder / usual)
+                    try:
+                        run = outcome.run.folder
+                        found = evaluate(run, data, split=split, task=task)
+                        found.write_submission(run / usual)
+                    except (PLMError, OSError) as error:
+                        print(f"{name}: not answered: {describe(error)}")
     write_summary(outcomes, root / "runs.json")
     write_report([outcome.run.folder for outcome in outcomes], root / "report")
     written = write_submissions(outcomes, root / "submissions")

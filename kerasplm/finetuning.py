@@ -97,6 +97,7 @@ def finetune(
     task = (task if isinstance(task, Task) else task_named(task)).at(data)
     settings = settings or task.settings(model=model)
     task = with_labels(task, data, settings.train)
+    task = task.chosen(settings)
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
@@ -120,6 +121,11 @@ def finetune(
         raise DataError(f"{splits['dev'].files[0]}: expected answers, found none")
     steps = -(-len(features["train"]) // settings.batch_size)
     total = steps * settings.epochs
+    if settings.accumulation > total:
+        raise ConfigError(
+            f"accumulation={settings.accumulation}, but there are {total} batches in "
+            "all: nothing would be trained"
+        )
     with precision(settings.mixed_precision):
         optimizer = optimizer_of(settings, -(-total // settings.accumulation))
         network = task.model(encoder, settings=settings, optimizer=optimizer)
@@ -294,10 +300,10 @@ def print_result(result: Result, task: str) -> None:
     """Print the scores as a table, and where everything was written."""
     names = list(dict.fromkeys(name for s in result.scores.values() for name in s))
     rows = [
-        (split, *(s.get(name, "") for name in names))
-        for split, s in result.scores.items()
+        (name, *(s.get(name, "") for s in result.scores.values())) for name in names
     ]
-    reporting.print_table(f"{task}, best weights on dev", ("split", *names), rows)
+    columns = ("score", *result.scores)
+    reporting.print_table(f"{task}, best weights on dev", columns, rows)
     files = {
         "model": "trained model under its TF1 names, with vocabulary and card",
         "saved_model": "SavedModel that takes strings",

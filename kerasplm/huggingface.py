@@ -77,6 +77,8 @@ def tf1_name(name: str) -> tuple[str, bool]:
         return f"{place}/output_{last}", False
     if place == "cls/seq_relationship":
         return f"{place}/output_{'weights' if last == 'weight' else last}", False
+    if place == "qa_outputs":
+        return f"cls/squad/output_{'weights' if last == 'weight' else last}", False
     if place == "classifier":
         return f"output_{'weights' if last == 'weight' else last}", False
     return f"{place}/{'kernel' if last == 'weight' else last}", last == "weight"

@@ -17,7 +17,7 @@ from kerasplm.files import temporary_folder, write_text
 from kerasplm.huggingface import tf1_name
 from kerasplm.published import COMMON, OWN
 from kerasplm.saving import head_facts
-from kerasplm.task_models import Classifier
+from kerasplm.task_models import Classifier, EntityTagger
 from kerasplm.tensor_files import WEIGHTS
 from kerasplm.tokenizing import save_tokenizer
 
@@ -37,6 +37,8 @@ _PLACES = (
     (r"^(discriminator_predictions)/dense_1/", r"\1/dense_prediction/"),
     (r"^output_weights$", "classifier/weight"),
     (r"^output_bias$", "classifier/bias"),
+    (r"^cls/squad/output_weights$", "qa_outputs/weight"),
+    (r"^cls/squad/output_bias$", "qa_outputs/bias"),
     (r"^(cls/\w+)/output_weights$", r"\1/weight"),
     (r"^(cls/\w+)/output_bias$", r"\1/bias"),
     (r"/(kernel|gamma)$", "/weight"),
@@ -63,8 +65,11 @@ _HEADS = {
     ("mlm", "sentence_pair"): "ForPreTraining",
     ("mlm",): "ForMaskedLM",
     ("classifier",): "ForSequenceClassification",
+    ("span",): "ForQuestionAnswering",
     (): "Model",
 }
+# Kinds of task models whose head has the variables of a classifier.
+_KINDS = {"tagging": "ForTokenClassification", "choice": "ForMultipleChoice"}
 # Family: model_type, and the class for its heads.
 _CLASSES: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
     "bert": ("bert", {heads: f"Bert{end}" for heads, end in _HEADS.items()}),
@@ -155,17 +160,22 @@ def save_huggingface(
     if heads not in classes:
         raise FamilyError(f"transformers has no {kind} with the heads {heads}")
     config = _config(encoder.config, kind)
-    config["architectures"] = [classes[heads]]
+    kind_of_task = getattr(model, "kind", "")
+    name_of_class = classes[heads].replace(
+        _HEADS[("classifier",)], _KINDS.get(kind_of_task, _HEADS[("classifier",)])
+    )
+    config["architectures"] = [name_of_class]
     # Of a BERT with an MLM head alone, variables do not tell; transformers passes over.
     config[OWN] = {"family": _READ_AS.get(name, name)} | head_facts(model)
-    if isinstance(model, Classifier):
-        if model.activation != "linear":
-            raise ConfigError(
-                f"classifiers of transformers have no activation={model.activation!r} "
-                "on the pooled vector"
-            )
-        config["id2label"] = dict(enumerate(model.labels))
-        config["label2id"] = {label: n for n, label in enumerate(model.labels)}
+    if isinstance(model, Classifier) and model.activation != "linear":
+        raise ConfigError(
+            f"classifiers of transformers have no activation={model.activation!r} "
+            "on the pooled vector"
+        )
+    if isinstance(model, Classifier | EntityTagger):
+        names = model.labels if isinstance(model, Classifier) else model.tags
+        config["id2label"] = dict(enumerate(names))
+        config["label2id"] = {name: n for n, name in enumerate(names)}
     tensors = {}
     for theirs, value in checkpoint.collect([model], [family_named(name)]).items():
         array = np.asarray(value)

@@ -33,11 +33,13 @@ def facts_of(
     choices = dataclasses.asdict(settings) | dict.fromkeys(_WITHOUT_EFFECT)
     facts = {
         "task": task.name,
+        "kind": [task.kind, task.pair, task.metric_name],
         "labels": list(task.labels),
         "model": digest(model),
         "settings": {name: value for name, value in choices.items() if value != ""},
+        # Not the files: what a declaration reads from them may change, too.
         "data": {
-            name: [hashlib.sha256(f.read_bytes()).hexdigest() for f in split.files]
+            name: hashlib.sha256(repr(split.rows).encode()).hexdigest()
             for name, split in splits.items()
         },
     }
@@ -53,7 +55,10 @@ def claim(folder: Path, facts: Mapping[str, Any]) -> None:
     file = folder / SETTINGS
     for left in folder.rglob(".tmp-*"):  # of a process that was killed
         shutil.rmtree(left, ignore_errors=True)
-    if file.is_file():
+    begun = (folder / "state" / "state.npz").is_file() or (folder / RESULTS).is_file()
+    if file.is_file() and not begun:
+        write_json(file, facts)  # a command that was refused, and corrected
+    elif file.is_file():
         before = read_json(file)
         other = [key for key in facts if before.get(key) != facts[key]]
         if other:

@@ -197,6 +197,8 @@ def _in_folder(folder: Path, name: str, part: str | None) -> Source:
     if not _weights(folder) and inner.is_dir():
         # Of an ELECTRA at Hugging Face each network has a folder of its own.
         return _in_folder(inner, name, part)
+    if not _weights(folder) and (folder / "model" / "task.json").is_file():
+        return _in_folder(folder / "model", name, part)  # the output of `finetune`
     indexes = _files(folder, "*.index") or _files(folder, "**/*.index")
     if indexes:
         index = _one(indexes, folder, name)

@@ -155,8 +155,11 @@ class TrainingState(keras.callbacks.Callback):
                 f"finite after epoch {epoch:g}: the training diverged. Try a lower "
                 "learning rate, in another output folder"
             )
-        self.history.append({"epoch": epoch, **logs})
         score = logs.get(f"val_{self.metric}")
+        names = [key[4:] for key in logs if key.startswith("val_")]
+        if names and score is None:
+            raise ConfigError(f"no score {self.metric!r}; there are {', '.join(names)}")
+        self.history.append({"epoch": epoch, **logs})
         self.waited += 1
         if score is not None and (self.best is None or score > self.best):
             self.best, self.waited = score, 0

@@ -1,6 +1,8 @@
 """A task of one's own: declared in a JSON file, labels read from the data."""
 
+import contextlib
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from kerasplm.tasks.formats import FORMATS, table_format
 from kerasplm.tasks.formats.format import Format, one_file
 from kerasplm.tasks.kinds import KINDS
 from kerasplm.tasks.rows import EntityRow, RelationRow, TextRow
+from kerasplm.tasks.settings import Settings
 from kerasplm.tasks.task import Task
 
 _KEYS = (
@@ -62,7 +65,7 @@ def task_from_data(data: dict[str, Any], file: Path) -> Task:
             f"found {', '.join(unknown) or 'no name'}"
         )
     kind = data.get("kind", "classification")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ConfigError(
             f"{file}: expected a kind of {', '.join(KINDS)}, found {kind!r}"
         )
@@ -73,11 +76,18 @@ def task_from_data(data: dict[str, Any], file: Path) -> Task:
         if not isinstance(data.get(key, {}), dict):
             raise ConfigError(f"{file}: expected an object as {key!r}")
         fields[key] = data.get(key, {})
+    choices = {field.name for field in dataclasses.fields(Settings)} - {"options"}
+    wrong = [name for name in fields["recipe"] if name not in choices]
+    if wrong or not all(map(_is_name, fields["submissions"].values())):
+        raise ConfigError(
+            f"{file}: expected choices of the training as 'recipe' and file names as "
+            f"'submissions', found {', '.join(wrong) or fields['submissions']}"
+        )
     labels = data.get("labels", [])
     if not isinstance(labels, list):
         raise ConfigError(f"{file}: expected a list as 'labels', found {labels!r}")
     try:
-        return Task(
+        task = Task(
             **{"title": data["name"], **fields},
             name=data["name"],
             source=str(file),
@@ -87,6 +97,8 @@ def task_from_data(data: dict[str, Any], file: Path) -> Task:
             pair=bool(data.get("pair", "pair" in data.get("columns", {}))),
             declaration=data,
         )
+        task.settings()  # refuses values of a wrong type
+        return task
     except (ConfigError, TypeError) as error:
         raise ConfigError(f"{file}: {error}") from error
 
@@ -94,15 +106,23 @@ def task_from_data(data: dict[str, Any], file: Path) -> Task:
 def _format(file: Path, data: Mapping[str, Any], kind: str) -> Format:
     columns, name = data.get("columns"), data.get("format", _USUAL.get(kind))
     files = data.get("files", {})
-    if not isinstance(files, dict) or not all(map(_is_name, files.values())):
-        raise ConfigError(f"{file}: expected an object of file names as 'files'")
+    good = isinstance(files, dict) and set(files) <= {"train", "dev", "test"}
+    if not good or not all(map(_is_name, files.values())):
+        raise ConfigError(
+            f"{file}: expected file names of train, dev and test as 'files', found "
+            f"{files!r}"
+        )
     named = {split: ((one,),) for split, one in files.items()} or None
     if columns is not None:
         if not isinstance(columns, dict):
             raise ConfigError(f"{file}: expected an object as 'columns'")
         options: dict[str, Any] = {"number": kind == "regression"}
         if "separator" in data:
+            if not _is_name(data["separator"]):
+                raise ConfigError(f"{file}: expected a text as 'separator'")
             options["separator"] = data["separator"]
+        if not all(_is_name(x) or type(x) is int for x in columns.values()):
+            raise ConfigError(f"{file}: expected names or numbers as 'columns'")
         usual = one_file((".csv", ".tsv", ".txt", ".json", ".jsonl"))
         return table_format(columns, named or usual, **options)
     if name not in FORMATS:
@@ -136,10 +156,10 @@ def with_labels(task: Task, data: str | Path, train: str | None = None) -> Task:
         return task
     split = task.rows(train or data, "train")
     found = {str(x) for row in split.rows for x in _LABELS_OF[task.kind](row)}
-    try:
-        labels = sorted(found, key=float)
-    except ValueError:
-        labels = sorted(found)
+    labels = sorted(found)
+    with contextlib.suppress(ValueError):
+        if all(math.isfinite(float(label)) for label in found):
+            labels = sorted(found, key=lambda label: (float(label), label))
     if len(labels) < (2 if task.kind == "classification" else 1):
         raise DataError(
             f"{split.files[0]}: expected several labels, found {', '.join(labels)}"

@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
+from dataclasses import fields
 from typing import Any
 
 from kerasplm.errors import ConfigError
+from kerasplm.tasks.choices import check_types
 from kerasplm.tasks.kinds.base import Options
 from kerasplm.tasks.optimizing import SCHEDULES, method_of
 
@@ -92,7 +94,8 @@ class Settings:
     options: Any = dataclasses.field(default_factory=Options)
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check types and numbers."""
+        check_types(Settings, {f.name: getattr(self, f.name) for f in fields(self)})
         positive = ("epochs", "batch_size", "learning_rate", "save_steps")
         more = ("clip_norm", "accumulation", "layer_decay", "evaluations", "patience")
         for name in (*positive, *more):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,14 @@ class Task:
                 f"{', '.join(KINDS)}"
             )
         self.engine.with_options(self.options)
+        if not re.fullmatch(r"[\w+-][\w.+-]*", self.name):
+            raise ConfigError(
+                f"a task's name is letters, digits and . _ + -. Received: {self.name!r}"
+            )
+        if self.metric in ("loss", "examples", "majority", "chance"):
+            raise ConfigError(
+                f"task {self.name!r}: {self.metric!r} is not to be raised"
+            )
 
     @property
     def tests(self) -> dict[str, str]:
@@ -142,12 +151,18 @@ class Task:
         known = {field.name for field in dataclasses.fields(self.engine.options)}
         stated = published(self.name, *identity(model, family))
         recipe = {**stated.default, **self.recipe, **stated.of_task}
-        chosen = {**self.options, **{k: v for k, v in recipe.items() if k in known}}
+        if self.declaration is not None:  # may have the name of a published task
+            recipe = {**stated.default, **self.recipe}
+        chosen = {**{k: v for k, v in recipe.items() if k in known}, **self.options}
         recipe = {k: v for k, v in recipe.items() if k in fields}
         return Settings(
             **{"family": family, **recipe, **common},
             options=self.engine.with_options({**chosen, **own}),
         )
+
+    def chosen(self, settings: Settings) -> "Task":
+        """Return the task with the options of some settings as its own."""
+        return dataclasses.replace(self, options=dataclasses.asdict(settings.options))
 
     def at(self, folder: str | Path) -> "Task":
         """Return the task with the labels that a data folder lists, if it does.
@@ -178,6 +193,12 @@ class Task:
             labelled=None if split in self.tests else True,
             aliases=self.aliases,
         )
+        if found.rows and not isinstance(found.rows[0], self.engine.row):
+            raise ConfigError(
+                f"task {self.name!r}: its format gives rows of class "
+                f"{type(found.rows[0]).__name__}, but kind {self.kind!r} takes "
+                f"{self.engine.row.__name__}"
+            )
         return Split(tuple(files), tuple(found.rows), found.dropped, found.repaired)
 
     def has(self, folder: Path, split: str) -> bool:

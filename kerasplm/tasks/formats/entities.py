@@ -62,7 +62,7 @@ def _spans(
                 if not whole or not all(type(n) is int for n in span):
                     raise types.place.wrong("[first, last] character", shown(span))
                 first, last = span
-                there = text[first : last + 1] if 0 <= first <= last else ""
+                there = text[first : last + 1] if 0 <= first <= last < len(text) else ""
                 if there != surface or not there:
                     raise types.place.wrong(
                         f"{shown(surface)} at the characters {first} to {last}",

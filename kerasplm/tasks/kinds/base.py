@@ -12,6 +12,7 @@ from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.task_models import TaskModel
+from kerasplm.tasks.choices import check_types
 from kerasplm.tasks.features import Features
 from kerasplm.tasks.rows import Row
 
@@ -160,6 +161,7 @@ class Kind(abc.ABC):
                 f"{', '.join(unknown)}: no such option for a task of kind "
                 f"{self.name!r}; there are {', '.join(known) or 'none'}"
             )
+        check_types(self.options, changes)
         return self.options(**changes)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from kerasplm.encoder import Encoder
+from kerasplm.errors import ConfigError
 from kerasplm.task_models import Classifier
 from kerasplm.tasks.features import Features, joined
 from kerasplm.tasks.kinds.base import Kind, Options, windows
@@ -32,6 +33,11 @@ class TextOptions(Options):
     """
 
     stride: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the number."""
+        if self.stride < 0:
+            raise ConfigError(f"stride must not be negative. Received: {self.stride}")
 
 
 class TextKind(Kind):
