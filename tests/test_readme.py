@@ -27,8 +27,13 @@ def test_code_runs(tmp_path):
     """One process for each block, in a folder where the named files lie."""
     shutil.copytree(MODEL, tmp_path / "albert_tiny")
     shutil.copytree(REVIEWS, tmp_path / "data" / "chnsenticorp")
+    settings = plm.TASKS["chnsenticorp"].settings(epochs=1, max_length=64)
+    data = tmp_path / "data" / "chnsenticorp"
+    plm.finetune(
+        MODEL, "chnsenticorp", data, tmp_path / "out", settings=settings, verbose=0
+    )
     found = blocks("README.md")
-    assert len(found) == 5
+    assert len(found) == 6
     # The demo model has fewer positions than the task's recipe wants.
     assert "list_models" in found[2]
     found[0] = found[0].replace(
@@ -46,7 +51,9 @@ def test_code_runs(tmp_path):
     assert "electra-180g-small-zh.hfl" in outputs[2]
     assert "4 312" in outputs[2]
     assert "['天气', '服务']" in outputs[3]
-    assert "(0, 1)" in outputs[4]
+    assert "probabilities" in outputs[4]
+    assert "(1, 128)" in outputs[4]
+    assert "(0, 1)" in outputs[5]
     restored = plm.load(tmp_path / "back_to_tf1", heads="classification")
     assert restored.labels == ("0", "1")
 

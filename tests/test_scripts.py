@@ -69,12 +69,12 @@ def test_convert_lists_what_it_leaves_out(tmp_path):
     encoder = plm.load(GOLDENS / "bert_google")
     plm.save_checkpoint(encoder, source / "model.ckpt")
     tensors = read_all(source / "model.ckpt")
-    head = {"cls/squad/output_bias": np.zeros(2, "float32")}
+    head = {"answer_class/dense_0/bias": np.zeros(2, "float32")}
     write(source / "model.ckpt", tensors | head)
     (source / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nA\n")
     target = tmp_path / "out"
     out = run("-W", "ignore", "-m", "checkpoints_convert.convert", source, target)
-    assert "left out: cls/squad/output_bias" in out
+    assert "left out: answer_class/dense_0/bias" in out
     assert "verified, max |Δ| 0" in out
     with pytest.warns(UserWarning, match="5 tokens"):
         tokenizer = plm.load_tokenizer(target)
