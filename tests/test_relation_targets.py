@@ -206,7 +206,7 @@ def test_predicates_come_from_the_folder(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"decoder": "pointer"}, "decoder must be one of subject_object, gplinker"),
+        ({"decoder": "pointer"}, "decoder: expected 'subject_object' or 'gplinker'"),
         ({"stride": -1}, "stride must be 0 or more"),
         ({"start_threshold": 1.0}, "start_threshold must be in"),
         ({"end_threshold": 0.0}, "end_threshold must be in"),
