@@ -154,6 +154,13 @@ def test_label_order_does_not_depend_on_the_process(tmp_path):
     assert found.labels == ("01", "1", "1.0", "2", "10")
 
 
+def test_header_is_not_a_class(tmp_path):
+    (tmp_path / "train.csv").write_text("文本,类别\n好,1\n坏,0\n美,1\n丑,0\n")
+    task = task_named(declare(tmp_path, columns={"text": 0, "label": 1}))
+    with pytest.raises(DataError, match="line 1: .*'类别', which no other row has"):
+        plm.tasks.with_labels(task, tmp_path)
+
+
 def test_entity_behind_the_end(tmp_path):
     row = {"text": "王小明", "label": {"name": {"王小明": [[0, 9]]}}}
     (tmp_path / "train.json").write_text(json.dumps(row))

@@ -49,15 +49,12 @@ def schedule_of(settings: "Settings", steps: int) -> Any:
     return WarmupLinear(rate, steps, warmup, rule=SCHEDULES[settings.schedule])
 
 
-def optimizer_of(
-    settings: "Settings", steps: int, multipliers: Mapping[str, float] | None = None
-) -> AdamW:
+def optimizer_of(settings: "Settings", steps: int) -> AdamW:
     """Return the optimizer of one fine-tuning.
 
     Args:
         settings: The choices.
         steps: Updates of the whole training.
-        multipliers: Factors of the rate by pattern of weight paths, as {"crf": 100}.
     """
     averaging: dict[str, Any] = {}
     if settings.ema is not None:
@@ -71,7 +68,6 @@ def optimizer_of(
         bias_correction=plain,
         global_clipnorm=settings.clip_norm,
         layerwise_decay=settings.layer_decay,
-        rate_multipliers=multipliers,
         gradient_accumulation_steps=(
             settings.accumulation if settings.accumulation > 1 else None
         ),

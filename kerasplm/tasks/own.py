@@ -1,5 +1,6 @@
 """A task of one's own: declared in a JSON file, labels read from the data."""
 
+import collections
 import contextlib
 import dataclasses
 import math
@@ -155,14 +156,24 @@ def with_labels(task: Task, data: str | Path, train: str | None = None) -> Task:
     if task.labels or task.kind not in _LABELS_OF:
         return task
     split = task.rows(train or data, "train")
-    found = {str(x) for row in split.rows for x in _LABELS_OF[task.kind](row)}
+    read = [str(x) for row in split.rows for x in _LABELS_OF[task.kind](row)]
+    found = collections.Counter(read)
+    first = read[0] if read else ""
+    others = [count for label, count in found.items() if label != first]
+    if task.kind == "classification" and found[first] == 1 < min(others, default=0):
+        raise DataError(
+            f"{split.files[0]}: line 1: expected a row like the others, found the label "
+            f"{first!r}, which no other row has. If it is a header, name the columns "
+            "by their names; if not, list the labels in the declaration"
+        )
     labels = sorted(found)
     with contextlib.suppress(ValueError):
         if all(math.isfinite(float(label)) for label in found):
             labels = sorted(found, key=lambda label: (float(label), label))
     if len(labels) < (2 if task.kind == "classification" else 1):
         raise DataError(
-            f"{split.files[0]}: expected several labels, found {', '.join(labels)}"
+            f"{split.files[0]}: expected several labels, found "
+            f"{', '.join(labels) or 'none'}"
         )
     return dataclasses.replace(task, labels=tuple(labels))
 
