@@ -66,7 +66,8 @@ def value_of(name: str, text: str, like: Sequence["Task"]) -> Any:
         except ValueError:
             continue
         if fits(value, hint):
-            value = tuple(value) if isinstance(value, list) else value
+            if isinstance(value, list):
+                return tuple(value)
             as_float = type(value) is int and not any(k is int for k in kinds_of(hint))
             return float(value) if as_float else value
     raise ConfigError(f"{name}: expected {told(hint)}, found {text!r}")

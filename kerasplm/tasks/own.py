@@ -162,8 +162,8 @@ def with_labels(task: Task, data: str | Path, train: str | None = None) -> Task:
     others = [count for label, count in found.items() if label != first]
     if task.kind == "classification" and found[first] == 1 < min(others, default=0):
         raise DataError(
-            f"{split.files[0]}: line 1: expected a row like the others, found the label "
-            f"{first!r}, which no other row has. If it is a header, name the columns "
+            f"{split.files[0]}: line 1: expected a row like the others, found the "
+            f"label {first!r}, which no other row has. If it is a header, name the columns "
             "by their names; if not, list the labels in the declaration"
         )
     labels = sorted(found)
