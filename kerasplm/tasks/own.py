@@ -163,8 +163,8 @@ def with_labels(task: Task, data: str | Path, train: str | None = None) -> Task:
     if task.kind == "classification" and found[first] == 1 < min(others, default=0):
         raise DataError(
             f"{split.files[0]}: line 1: expected a row like the others, found the "
-            f"label {first!r}, which no other row has. If it is a header, name the columns "
-            "by their names; if not, list the labels in the declaration"
+            f"label {first!r}, which no other row has. If it is a header, name the "
+            "columns by their names; if not, list the labels in the declaration"
         )
     labels = sorted(found)
     with contextlib.suppress(ValueError):
