@@ -221,13 +221,16 @@ def test_broken_questions(data, message, tmp_path):
 def test_simplified_characters_keep_their_places(tmp_path, monkeypatch):
     table = {"漢": "汉", "語": "语", "裡面": "里", "們": "们"}
 
-    def convert(text, variant):
-        assert variant == "zh-hans"
+    def convert(text):
         for old, new in table.items():
             text = text.replace(old, new)
         return text
 
-    monkeypatch.setitem(sys.modules, "zhconv", types.SimpleNamespace(convert=convert))
+    def load(name):
+        assert name == "t2s"
+        return types.SimpleNamespace(convert=convert)
+
+    monkeypatch.setitem(sys.modules, "opencc", types.SimpleNamespace(OpenCC=load))
     data = squad(question("q", answer("語們", 3)), context="裡面漢語們")
     data["data"][0]["paragraphs"][0]["qas"][0]["question"] = "漢？"
     (row,) = read("drcd_simplified", put(tmp_path / "a.json", data)).rows
@@ -236,8 +239,8 @@ def test_simplified_characters_keep_their_places(tmp_path, monkeypatch):
     assert row.answers == (Answer("语们", 3),)
     (row,) = read("drcd", tmp_path / "a.json").rows
     assert row.context == "裡面漢語們"
-    monkeypatch.setitem(sys.modules, "zhconv", None)
-    with pytest.raises(DataError, match=r"pip install 'kerasplm\[zhconv\]'"):
+    monkeypatch.setitem(sys.modules, "opencc", None)
+    with pytest.raises(DataError, match=r"pip install 'kerasplm\[opencc\]'"):
         read("drcd_simplified", tmp_path / "a.json")
 
 

@@ -1,7 +1,6 @@
 """Reading comprehension: CMRC 2018, DRCD, SQuAD."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def read_questions(
             DRCD. No text changes its length, so places hold in the original, too.
 
     Raises:
-        DataError: Something is broken, or zhconv is not installed.
+        DataError: Something is broken, or OpenCC is not installed.
 
     Source: CLUEbenchmark/CLUE cmrc2018_preprocess.py, DRCD_preprocess.py; the layout
     of `context_text` is ymcui/cmrc2018's.
@@ -152,18 +151,15 @@ def _converted(answer: Answer, context: str, convert: Callable[[str], str]) -> A
 def _simplifier() -> Callable[[str], str]:
     """Return a function from traditional to simplified that keeps the length."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it leaves the file of its table open
-            import zhconv
-
-            zhconv.convert("", "zh-hans")  # reads the table
+        import opencc
     except ImportError as error:
         raise DataError(
-            "simplified=True needs zhconv: pip install 'kerasplm[zhconv]'"
+            "simplified=True needs OpenCC: pip install 'kerasplm[opencc]'"
         ) from error
+    converter = opencc.OpenCC("t2s")
 
     def whole(text: str) -> str:
-        return str(zhconv.convert(text, "zh-hans"))
+        return str(converter.convert(text))
 
     def convert(text: str) -> str:
         out = whole(text)
