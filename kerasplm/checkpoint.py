@@ -253,8 +253,7 @@ def _fill(weight: keras.Variable, value: Any, transpose: bool) -> None:
 
 def heads_in(found: Match) -> tuple[str, ...]:
     """Return the heads that a checkpoint holds, in the order of the tables."""
-    heads = {path.split("/")[0] for path in found.names}
-    heads -= {"encoder", "seq2seq"}
+    heads = {p.split("/")[0] for p in found.names} - {"encoder", "seq2seq"}
     order = ("mlm", "sentence_pair", "rtd", "classifier")
     return tuple(sorted(heads, key=lambda h: (*order, h).index(h)))
 
