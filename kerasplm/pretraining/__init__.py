@@ -1,0 +1,1 @@
+"""Pre-training: data creation, objectives, training loop."""
