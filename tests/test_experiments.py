@@ -266,3 +266,24 @@ def test_values_of_choices():
             cli_values.value_of(name, text, like)
     with pytest.raises(ConfigError, match="expected NAME=VALUE, found 'epochs'"):
         cli_values.parsed(["epochs"], like)
+
+
+def test_a_finished_run_of_sentence_vectors_is_recognised(place, tmp_path):
+    """It is trained on some of the rows of its file only."""
+    rng = np.random.default_rng(2)
+    for split in ("train", "dev"):
+        rows = [f"{review(rng, n % 2)}\t{review(rng, 1)}\t{n % 2}" for n in range(24)]
+        text = "\n".join(["text_a\ttext_b\tlabel", *rows])
+        (tmp_path / f"{split}.tsv").write_text(text, "utf-8")
+    runs = experiments.plan(
+        [str(place / "model")],
+        {"lcqmc_retrieval": tmp_path},
+        tmp_path / "out",
+        **{**CHOICES, "batch_size": 6},
+    )
+    told = []
+    first = experiments.run_all(runs, verbose=0, tell=told.append)
+    again = experiments.run_all(runs, verbose=0, tell=told.append)
+    assert not first[0].error
+    assert told[-1].endswith("(was finished)")
+    assert again[0].results == first[0].results
