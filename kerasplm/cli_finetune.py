@@ -254,7 +254,9 @@ def submit(
     ],
     output: Annotated[
         str | None,
-        typer.Option(help="File to write. Default: the leaderboard's name, here."),
+        typer.Option(
+            help="File to write, or a folder. Default: the leaderboard's name, here."
+        ),
     ] = None,
     split: Annotated[
         str, typer.Option(help="Which split of the folder: test, test1.1.")
@@ -267,6 +269,8 @@ def submit(
     found = _found(model, data, split, task, family, more)
     usual = found.task.tests.get(split, f"{found.task.name}_predict.json")
     file = Path(output or usual)
+    if file.is_dir():
+        file = file / usual
     found.write_submission(file)
     typer.echo(f"{file}: {len(found.predictions)} answers")
 

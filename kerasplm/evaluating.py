@@ -55,7 +55,8 @@ def evaluate(
         split: Which split of a folder: "train", "dev", "test", ...
         task: The task; default is the one the model was trained on.
         family: As for `load`.
-        **changes: Settings to change, such as `batch_size=8` or `max_length=512`.
+        **changes: `batch_size`, `max_length` and the options of the kind, where
+            they are to differ from those of the training.
 
     Raises:
         PLMError: Something is missing, broken or does not fit.
@@ -76,6 +77,12 @@ def evaluate(
     if settings is None:
         settings = known.settings(model=model, family=family)
     options = dataclasses.asdict(settings.options) | {"max_length": settings.max_length}
+    idle = set(changes) - set(options) - {"batch_size"}
+    if idle:
+        raise ConfigError(
+            f"{', '.join(sorted(idle))}: no choice of an evaluation. There are "
+            f"batch_size, {', '.join(sorted(options))}"
+        )
     settings = known.settings(family=family, **{**options, **changes})
     known = known.at(data).chosen(settings)
     rows = known.rows(data, split)
