@@ -29,15 +29,15 @@ def forward_flops(config: Config, length: int) -> int:
     keys = config.num_attention_heads * config.key_size
     dense = 2 * keys * hidden + 2 * hidden * hidden
     dense += 2 * hidden * inner // config.ffn_groups
-    pairs = keys + hidden  # scores and averages, for each pair of tokens
+    pairs: float = keys + hidden  # scores and averages, for each pair of tokens
     if config.position == "nezha":
         pairs += (keys + hidden) * (2 * length - 1) / length
-    total = _layers(config) * length * (2 * dense + 2 * length * pairs)
+    total = _layers(config) * length * round(2 * dense + 2 * length * pairs)
     if config.has_projection:
         total += 2 * length * config.word_size * hidden
     if config.pooler != "none":
         total += 2 * hidden * hidden
-    return round(total)
+    return total
 
 
 def mlm_flops(config: Config, predictions: int) -> int:
