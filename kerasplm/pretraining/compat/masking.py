@@ -120,7 +120,8 @@ def mask(
     rng.shuffle(sets)
     given = [bare(token) for token in tokens] if marked else tokens
     wanted = number_to_predict(len(tokens), masked_lm_prob, max_predictions_per_seq)
-    out, chosen = list(given), []
+    out = list(given)
+    chosen: list[int] = []
     for positions in sets:
         if len(chosen) >= wanted:
             break
