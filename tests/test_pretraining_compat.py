@@ -1,11 +1,23 @@
 """The parts of the original data creators, by cases computed by hand."""
 
+import doctest
 from types import SimpleNamespace
 
 import pytest
 
 from kerasplm.errors import DataError, VocabError
-from kerasplm.pretraining.compat import electra, electra_zh, segment
+from kerasplm.pretraining import masking as masks
+from kerasplm.pretraining import words
+from kerasplm.pretraining.compat import (
+    documents,
+    electra,
+    electra_zh,
+    masking,
+    ngrams,
+    roberta_zh,
+    segment,
+)
+from kerasplm.pretraining.compat import pairs as pairs_module
 from kerasplm.pretraining.compat.documents import (
     Instance,
     features,
@@ -282,3 +294,12 @@ def test_the_chinese_copy_asks_the_opposite():
     assert joins([], ["x"], list("ab"), 3, Draws())
     assert joins([], ["x"], list("abc"), 3, Draws(0.4))
     assert not joins([], ["x"], list("abc"), 3, Draws(0.6))
+
+
+@pytest.mark.parametrize(
+    "module", [documents, masking, ngrams, pairs_module, roberta_zh, masks, words]
+)
+def test_examples_are_true(module):
+    failed, run = doctest.testmod(module)
+    assert run
+    assert not failed

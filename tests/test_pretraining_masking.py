@@ -106,22 +106,16 @@ def test_replacements_are_80_10_10():
         assert abs(fates[fate] / total - share) < 5 * deviation + 0.0002
 
 
-def runs(positions):
-    """Return the lengths of runs of neighbours."""
-    breaks = np.flatnonzero(np.diff(positions) > 1) + 1
-    return [len(part) for part in np.split(np.array(positions), breaks)]
-
-
 @pytest.mark.parametrize(
     ("favor_shorter", "shares"), [(True, (6, 3, 2)), (False, (2, 3, 6))]
 )
 def test_run_lengths_have_their_probabilities(favor_shorter, shares):
     ids, starts = instance([1] * 298)
     lengths = Counter()
+    masker = Masker(TOKENIZER, Masking(ngram=3, favor_shorter=favor_shorter))
+    sets = masker.sets(ids, starts)
     for n in range(6000):
-        masker = Masker(TOKENIZER, Masking(ngram=3, favor_shorter=favor_shorter))
         rng = np.random.default_rng((1, n))
-        sets = masker.sets(ids, starts)
         first = masker._choose(sets, 3, rng)
         # The first run of a budget of three is as long as drawn, but at the end.
         if first[0] < 297:
