@@ -17,8 +17,8 @@ KEEP = 0.85, 0.4  # a chosen token stays as it is
 class Draws:
     """Stand for ``random.Random``: floats, ints and orders, in the order of use.
 
-    A float answers ``random()``; an int ``randint``, ``randrange``; a list is the
-    order that ``shuffle`` makes, and None leaves things as they are.
+    A float answers ``random()``; an int ``randint``, ``randrange``, a tuple too, of
+    the number and the lowest and highest that must be asked for; a list is the order that ``shuffle`` makes, and None leaves things as they are.
     """
 
     def __init__(self, *values: float | int | Sequence[int] | None) -> None:
@@ -34,7 +34,10 @@ class Draws:
         return self._next(float, "random()")
 
     def randint(self, low: int, high: int) -> int:
-        value = self._next(int, f"randint({low}, {high})")
+        value = self._next((int, tuple), f"randint({low}, {high})")
+        if isinstance(value, tuple):
+            value, *bounds = value
+            assert bounds == [low, high]
         assert low <= value <= high, (low, value, high)
         return value
 

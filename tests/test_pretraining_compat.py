@@ -26,7 +26,13 @@ from kerasplm.pretraining.compat.documents import (
     round_robin,
 )
 from kerasplm.pretraining.compat.masking import candidates, mask, number_to_predict
-from kerasplm.pretraining.compat.pairs import Pair, other_document, pairs, truncate
+from kerasplm.pretraining.compat.pairs import (
+    Pair,
+    from_there,
+    other_document,
+    pairs,
+    truncate,
+)
 from kerasplm.pretraining.compat.roberta_zh import chunks
 from kerasplm.python_tokenizer import PythonTokenizer
 from tests.draws import Draws
@@ -242,6 +248,13 @@ def test_another_document_is_drawn_ten_times():
     rng = Draws(*[0] * 10)
     assert other_document(["a"], 0, rng) == "a"
     rng.finish()
+
+
+def test_a_random_part_ends_when_it_has_enough_tokens():
+    other = [list("ab"), list("cd"), list("e")]
+    assert from_there(other, 0, 4) == list("abcd")
+    assert from_there(other, 1, 9) == list("cde")
+    assert from_there(other, 1, 0) == list("cd")
 
 
 def test_unused_sentences_go_back():

@@ -27,9 +27,15 @@ def test_tinybert_draws_sentences_of_other_documents(text, draw):
     assert [len(document) for document in documents] == [2, 1, 2]
     draw(
         # Sentences 0-1, 2, 3-4: of the first document those from 2 to 4 are drawn.
-        *(0.9, 1, 0.4, 4, 1, None, *KEEP),
+        *(0.9, 1, 0.4, (4, 2, 4), 1, None, *KEEP),
         *(2, 0, None, *KEEP),  # 很好 went back
-        *(0.9, 6, 0, None, *KEEP),  # of the second: 3, 4, then 0 and 1 as 5 and 6
+        *(
+            0.9,
+            (6, 3, 6),
+            0,
+            None,
+            *KEEP,
+        ),  # of the second: 3, 4, then 0 and 1 as 5 and 6
         *(0.9, 1, 0.5, None, *KEEP),  # of the third: the next sentence
     )
     made = list(tinybert.instances(documents, TOKENIZER, max_seq_len=10))
