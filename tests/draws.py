@@ -17,8 +17,9 @@ KEEP = 0.85, 0.4  # a chosen token stays as it is
 class Draws:
     """Stand for ``random.Random``: floats, ints and orders, in the order of use.
 
-    A float answers ``random()``; an int ``randint``, ``randrange``, a tuple too, of
-    the number and the lowest and highest that must be asked for; a list is the order that ``shuffle`` makes, and None leaves things as they are.
+    A float answers ``random()``; an int ``randint`` and ``randrange``, or a tuple of
+    the number and of the lowest and highest that must be asked for; a list is the
+    order that ``shuffle`` makes, and None leaves things as they are.
     """
 
     def __init__(self, *values: float | int | Sequence[int] | None) -> None:
