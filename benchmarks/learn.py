@@ -97,7 +97,7 @@ TRIALS = {
     "pair": Trial(
         "lcqmc",
         _POOLED,
-        {"epochs": 3, "learning_rate": 2e-4, "max_length": 64},
+        {"epochs": 2, "learning_rate": 2e-4, "max_length": 64},
         {"train": "test.txt", "dev": "dev.txt"},
     ),
     **{
@@ -123,12 +123,11 @@ TRIALS = {
         f"relations, {decoder}": Trial(
             "lic2019",
             {
-                **{**_FEW, "epochs": 150, "learning_rate": 1e-3},
+                **{**_FEW, "epochs": 100, "warmup": 0.1},
                 **{"decoder": decoder, "ema": "none"},
             },
             {"epochs": 12, "learning_rate": 3e-4, "decoder": decoder, "ema": "none"},
             {"train": "dev_data.json", "dev": "test_data.json"},
-            hidden=128,
         )
         for decoder in ("subject_object", "gplinker")
     },
