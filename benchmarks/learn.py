@@ -156,7 +156,7 @@ TRIALS = {
             **{"epochs": 1, "learning_rate": 3e-4, "evaluations": 1, "batch_size": 16},
             **{"max_length": 320, "max_query_length": 40, "stride": 256},
         },
-        rows=(1500, 300),
+        rows=(1200, 200),
         hidden=128,
     ),
 }
