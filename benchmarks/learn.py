@@ -117,8 +117,8 @@ TRIALS = {
     "multiple choice": Trial(
         "c3",
         {**_POOLED, "max_length": 64, "batch_size": 8},
-        {"epochs": 1, "learning_rate": 2e-4, "max_length": 48, "batch_size": 8},
-        rows=(6000, 1000),
+        {"epochs": 1, "learning_rate": 2e-4, "max_length": 64, "batch_size": 16},
+        rows=(4000, 1000),
     ),
     "relations, subject_object": Trial(
         "lic2019",
