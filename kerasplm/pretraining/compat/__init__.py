@@ -1,0 +1,1 @@
+"""The data creators of the original repositories, draw for draw."""
