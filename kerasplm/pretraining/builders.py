@@ -20,7 +20,7 @@ class Piece(NamedTuple):
         starts: A byte per token: 1 where a word starts.
     """
 
-    ids: list[int]
+    ids: Sequence[int]
     starts: bytes
 
 
@@ -54,7 +54,7 @@ def join(pieces: Iterable[Piece]) -> Piece:
 
 
 def cut(piece: Piece, most: int) -> list[Piece]:
-    """Cut a sentence into pieces of at most so many tokens.
+    r"""Cut a sentence into pieces of at most so many tokens.
 
     Args:
         piece: A sentence.
@@ -65,7 +65,7 @@ def cut(piece: Piece, most: int) -> list[Piece]:
 
     Example:
         >>> cut(Piece([5, 6, 7], bytes([1, 0, 1])), 2)
-        [Piece(ids=[5, 6], starts=b'\\x01\\x00'), Piece(ids=[7], starts=b'\\x01')]
+        [Piece(ids=[5, 6], starts=b'\x01\x00'), Piece(ids=[7], starts=b'\x01')]
         >>> [p.ids for p in cut(Piece([5, 6, 7], bytes([1, 1, 0])), 2)]
         [[5], [6, 7]]
     """
@@ -284,7 +284,7 @@ def instances(
     short: float | None = None,
     stranger: Stranger = None,
 ) -> Iterator[Instance]:
-    """Build the instances of one document.
+    r"""Build the instances of one document.
 
     Args:
         pieces: Its sentences, cut to `layout.longest_piece(max_length)` tokens.
@@ -299,7 +299,7 @@ def instances(
         The instances in the order of the text.
 
     Example:
-        >>> text = [Piece([7, 8], b"\\x01\\x01"), Piece([9], b"\\x01")]
+        >>> text = [Piece([7, 8], b"\x01\x01"), Piece([9], b"\x01")]
         >>> layout = LAYOUTS["doc-sentences"]
         >>> [x.input_ids for x in instances(text, layout, 16, (2, 3), Random(0))]
         [[2, 7, 8, 9, 3]]

@@ -28,8 +28,9 @@ class DataSettings:
             10 for static masks, as the originals have it, else 1.
         min_tokens: Shorter documents and rests are dropped.
         seed: Of everything that is drawn.
-        whole_words: Where words start: "jieba", "segmented" (the text has spaces
-            between words), "none" (WordPiece alone), or a file with a word per line.
+        whole_words: Where words start: "jieba"; "segmented": the text has spaces
+            between words; a file with a word per line; "wordpiece": where no "##"
+            stands; "none": the same, and static masks take single tokens.
         ngram: Words that are masked together at most.
         shards: Files. None: one for each 32 MiB of text.
         block_bytes: Text that is worked on at once. None: by the size of the corpus.

@@ -65,7 +65,7 @@ class Statistics:
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, sorted, so that equal counts give equal text."""
-        data = dataclasses.asdict(self)
+        data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         for name, value in data.items():
             if isinstance(value, Counter):
                 rows = sorted(value.items(), key=lambda row: (-row[1], row[0]))

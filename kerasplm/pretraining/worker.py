@@ -1,0 +1,183 @@
+"""A process that does tasks: a line of JSON in, a line of JSON out.
+
+It is started without the package's own `__init__`, which loads Keras and with it
+TensorFlow: 30 MB a worker instead of 650. Nor does it run the caller's script again, so
+that a script needs no `if __name__ == "__main__"`.
+"""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from kerasplm.errors import PLMError, describe
+from kerasplm.pretraining import documents, records
+from kerasplm.pretraining.blocks import maker_of
+from kerasplm.pretraining.documents import Block
+from kerasplm.pretraining.statistics import Statistics
+
+SHUFFLED_BYTES = 16 << 20
+"""Records that are mixed with each other when a shard is written."""
+
+
+class OrphanError(PLMError):
+    """The process that gave the task is gone."""
+
+
+@contextlib.contextmanager
+def complete(
+    path: Path, beside: Path, allowed: Callable[[], None]
+) -> Iterator[BinaryIO]:
+    """Open a file that appears under its name only when complete.
+
+    Args:
+        path: In a folder that exists.
+        beside: Folder on the same disk, for the file until then.
+        allowed: Raises if the file is not wanted any more.
+    """
+    handle, name = tempfile.mkstemp(prefix=".tmp-", dir=beside)
+    try:
+        with open(handle, "wb") as stream:
+            yield stream
+        allowed()
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o22)
+    os.umask(mask)
+    return mask
+
+
+def shuffled(
+    parts: Iterator[Iterator[bytes]], rng: random.Random, room: int = SHUFFLED_BYTES
+) -> Iterator[bytes]:
+    """Mix records through a buffer of bounded size.
+
+    Args:
+        parts: Records, one part after the other.
+        rng: Random numbers.
+        room: Bytes that the buffer holds.
+
+    Returns:
+        The records; each in a place that is random within the buffer.
+    """
+    held: list[bytes] = []
+    size = 0
+    for part in parts:
+        for record in part:
+            held.append(record)
+            size += len(record)
+            while size > room:
+                place = rng.randrange(len(held))
+                held[place], held[-1] = held[-1], held[place]
+                size -= len(held[-1])
+                yield held.pop()
+    rng.shuffle(held)
+    yield from held
+
+
+def block_files(folder: Path, number: int) -> tuple[Path, Path]:
+    """Return where the records of a block lie, and what is in there."""
+    return folder / f"block-{number:06}.bin", folder / f"block-{number:06}.json"
+
+
+class Worker:
+    """Does the tasks of one run.
+
+    Args:
+        data: What `maker_of` takes, the `folder` for blocks, the `output` folder.
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._maker = maker_of(data)
+        self._seed = data["settings"]["seed"]
+        self._folder = Path(data["folder"])
+        self._output = Path(data["output"])
+        self._parent = os.getppid()
+
+    def do(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Do a task: `check` a block, make a `block`, or make a `shard`."""
+        does = {"check": self._check, "block": self._block, "shard": self._shard}
+        does[task["do"]](task)
+        return {}
+
+    def _complete(self, path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+        return complete(path, self._folder, self._wanted)
+
+    def _wanted(self) -> None:
+        # After a kill -9 of the caller another run may have finished here.
+        if os.getppid() != self._parent:
+            raise OrphanError("the caller is gone")
+
+    def _check(self, task: Mapping[str, Any]) -> None:
+        for _ in documents.read(Block.from_json(task["block"])):
+            pass
+
+    def _block(self, task: Mapping[str, Any]) -> None:
+        block, statistics = Block.from_json(task["block"]), Statistics()
+        data, index = block_files(self._folder, block.number)
+        found: dict[str, list[int]] = {}
+        with self._complete(data) as stream:
+            for shard, made in self._maker.make(block, statistics):
+                start = stream.tell()
+                stream.writelines(made)
+                found[str(shard)] = [start, stream.tell() - start, len(made)]
+        # The block is finished when this file is there.
+        with self._complete(index) as stream:
+            facts = {"shards": found, "statistics": statistics.to_json()}
+            stream.write(json.dumps(facts, ensure_ascii=False).encode("utf-8"))
+
+    def _shard(self, task: Mapping[str, Any]) -> None:
+        rng = random.Random(f"{self._seed}:shard {task['number']}")
+        index = np.load(self._folder / "index.npy", mmap_mode="r")
+        blocks = list(range(len(index)))
+        rng.shuffle(blocks)
+        parts = ((b, *map(int, index[b, task["number"], :2])) for b in blocks)
+        with self._complete(self._output / task["name"]) as stream:
+            for record in shuffled(
+                (self._part(*part) for part in parts if part[2]), rng
+            ):
+                stream.write(record)
+
+    def _part(self, block: int, start: int, size: int) -> Iterator[bytes]:
+        with open(block_files(self._folder, block)[0], "rb") as stream:
+            stream.seek(start)
+            yield from records.framed(stream, size)
+
+
+def main() -> None:
+    """Answer tasks until there are no more; the first line says what for."""
+    # The caller decides what an interrupt does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    # What a library prints is no answer.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    worker: Worker | None = None
+    for line in sys.stdin.buffer:
+        data = json.loads(line)
+        answer: dict[str, Any] = {}
+        try:
+            if worker is None:
+                worker = Worker(data)
+            else:
+                worker.do(data)
+        except OrphanError:
+            return
+        except (PLMError, OSError) as error:
+            kind = type(error).__name__ if isinstance(error, PLMError) else "DataError"
+            answer = {"error": describe(error), "kind": kind}
+        answers.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        answers.flush()
