@@ -25,7 +25,6 @@ HIDDEN, LOGITS, LOSS = 2e-5, 1e-4, 1e-5
 
 # Reference data of parts that this package does not have yet.
 LATER = {
-    "pretraining_data": "creation of pre-training data",
     "distillation": "TinyBERT distillation",
 }
 # Fine-tuned heads that give something for each token.

@@ -222,7 +222,7 @@ def read(folder: File, epoch: int) -> Iterator[Instance]:
     corpus, metrics = _files(Path(folder), epoch)
     expected = read_json(metrics).get("num_training_examples")
     count = 0
-    for count, line in enumerate(lines(corpus), 1):  # noqa: B007
+    for count, line in enumerate(lines(corpus), 1):
         yield _instance(line, f"{corpus}: line {count}")
     if count != expected:
         raise DataError(
