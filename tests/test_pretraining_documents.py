@@ -119,8 +119,8 @@ def test_find_files(tmp_path, monkeypatch):
 
 def test_block_size_depends_on_the_corpus():
     assert documents.block_size(1) == 64 << 10
-    assert documents.block_size(64 << 20) == 1 << 20
-    assert documents.block_size(1 << 40) == 2 << 20
+    assert documents.block_size(32 << 20) == 1 << 19
+    assert documents.block_size(1 << 40) == 1 << 20
 
 
 def test_files_may_lie_elsewhere():

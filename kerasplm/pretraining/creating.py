@@ -198,7 +198,7 @@ class _Run:
             statistics, index = self._gather(len(blocks))
             if not statistics.instances:
                 shutil.rmtree(self.work)
-                raise DataError(_nothing(self.files[0][0], statistics))
+                raise DataError(nothing(self.files[0][0], statistics))
             _work(pool, "write", self._shards(index), reporter)
         return self._finish(statistics, index)
 
@@ -332,7 +332,8 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _nothing(file: str, statistics: Statistics) -> str:
+def nothing(file: str, statistics: Statistics) -> str:
+    """Say why there is no instance."""
     if not statistics.documents:
         return f"{file}: expected text, found blank lines only"
     why = ", ".join(f"{count} {reason}" for reason, count in statistics.dropped.items())

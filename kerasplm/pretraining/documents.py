@@ -19,7 +19,7 @@ LONGEST_DOCUMENT = 4 << 20
 _BLANK = re.compile(rb"\n(?:[ \t\r\f\v]|\xe3\x80\x80|\xc2\xa0)*\n")
 _WINDOW = 1 << 16
 _BLOCKS = 64
-_SMALLEST_BLOCK, _LARGEST_BLOCK = 64 << 10, 2 << 20
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 64 << 10, 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)

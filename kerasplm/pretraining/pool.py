@@ -20,9 +20,20 @@ import sys, types
 package = types.ModuleType("kerasplm")
 package.__path__ = [sys.argv[1]]
 sys.modules["kerasplm"] = package
-from kerasplm.pretraining.worker import main
-main()
+import importlib
+importlib.import_module(sys.argv[2]).main()
 """
+
+
+def light_python(module: str) -> list[str]:
+    """Return the command that runs `main` of a module without loading Keras.
+
+    Args:
+        module: Its full name; it must import nothing that needs Keras.
+    """
+    folder = str(Path(__file__).parent.parent)
+    # -P: a file in the current folder hides no module of Python's.
+    return [sys.executable, "-P", "-c", _START, folder, module]
 
 
 def cores() -> int:
@@ -54,9 +65,7 @@ class Pool:
 
     def __enter__(self) -> Self:
         """Start the processes."""
-        folder = str(Path(__file__).parent.parent)
-        # -P: a file in the current folder hides no module of Python's.
-        command = [sys.executable, "-P", "-c", _START, folder]
+        command = light_python("kerasplm.pretraining.worker")
         for _ in range(self._count):
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE

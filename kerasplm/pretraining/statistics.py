@@ -106,7 +106,10 @@ class Statistics:
             "unknown": _share(self.unknown, self.tokens),
             "mean_length": _share(self.instance_tokens, self.instances),
             "full_length": _share(full, self.instances),
-            **{f"label_{k}": _share(n, self.instances) for k, n in self.labels.items()},
+            **{
+                f"label_{k}": _share(self.labels[k], self.instances)
+                for k in sorted(self.labels)
+            },
         }
         if predictions:
             out["rates"]["predicted"] = _share(predictions, self.instance_tokens)
@@ -128,7 +131,7 @@ def table(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     rates = summary["rates"]
     dropped = ", ".join(f"{n:,} {why}" for why, n in summary["dropped"].items())
     texts = " ".join(f"{text}×{n}" for text, n in summary["unknown_texts"].items())
-    rows = [
+    text = [
         ("documents", f"{summary['documents']:,}"),
         ("dropped", dropped or "0"),
         ("too short rests", f"{summary['rests']:,}"),
@@ -137,6 +140,10 @@ def table(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("tokens", f"{summary['tokens']:,}"),
         ("[UNK]", f"{summary['unknown']:,} ({rates['unknown']:.3%})"),
         ("unknown", texts or "none"),
+    ]
+    # The originals do not tell what they read.
+    rows = text if summary["documents"] else []
+    rows += [
         ("instances", f"{summary['instances']:,}"),
         ("mean length", f"{rates['mean_length']:.1f}"),
         ("full length", f"{rates['full_length']:.1%}"),

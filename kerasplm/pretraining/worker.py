@@ -89,6 +89,26 @@ def shuffled(
     yield from held
 
 
+def mixed(
+    seed: int, shard: int, blocks: int, part: Callable[[int], Iterator[bytes]]
+) -> Iterator[bytes]:
+    """Put a shard together from all blocks.
+
+    Args:
+        seed: Of the run.
+        shard: Its number.
+        blocks: How many there are.
+        part: Returns the shard's records of a block.
+
+    Returns:
+        The records, in an order that depends on the seed and the shard.
+    """
+    rng = random.Random(f"{seed}:shard {shard}")
+    order = list(range(blocks))
+    rng.shuffle(order)
+    return shuffled(map(part, order), rng)
+
+
 def block_files(folder: Path, number: int) -> tuple[Path, Path]:
     """Return where the records of a block lie, and what is in there."""
     return folder / f"block-{number:06}.bin", folder / f"block-{number:06}.json"
@@ -141,21 +161,18 @@ class Worker:
             stream.write(json.dumps(facts, ensure_ascii=False).encode("utf-8"))
 
     def _shard(self, task: Mapping[str, Any]) -> None:
-        rng = random.Random(f"{self._seed}:shard {task['number']}")
+        shard = task["number"]
         index = np.load(self._folder / "index.npy", mmap_mode="r")
-        blocks = list(range(len(index)))
-        rng.shuffle(blocks)
-        parts = ((b, *map(int, index[b, task["number"], :2])) for b in blocks)
-        with self._complete(self._output / task["name"]) as stream:
-            for record in shuffled(
-                (self._part(*part) for part in parts if part[2]), rng
-            ):
-                stream.write(record)
 
-    def _part(self, block: int, start: int, size: int) -> Iterator[bytes]:
-        with open(block_files(self._folder, block)[0], "rb") as stream:
-            stream.seek(start)
-            yield from records.framed(stream, size)
+        def part(block: int) -> Iterator[bytes]:
+            start, size = map(int, index[block, shard, :2])
+            if size:
+                with open(block_files(self._folder, block)[0], "rb") as stream:
+                    stream.seek(start)
+                    yield from records.framed(stream, size)
+
+        with self._complete(self._output / task["name"]) as stream:
+            stream.writelines(mixed(self._seed, shard, len(index), part))
 
 
 def main() -> None:
