@@ -27,6 +27,8 @@ CONTROL: Mapping[str, Control] = MappingProxyType(
 )
 """How each original treats control characters; see `kerasplm.characters.RULES`."""
 
+# A copy that passes the flags of its original on.
+_COPIES = {"albert_zh_google": "albert_google"}
 # The scripts of ELECTRA look for these names.
 _ELECTRA = "pretrain_data.tfrecord-{}-of-{}"
 
@@ -50,7 +52,8 @@ def flags_of(name: str) -> dict[str, Any]:
     """
     module: ModuleType = tinybert if name == TINYBERT else CREATORS[name]
     parameters = inspect.signature(module.instances).parameters.values()
-    flags = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    flags = flags_of(_COPIES[name]) if name in _COPIES else {}
+    flags |= {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     flags.pop("joins", None)
     return flags
 
