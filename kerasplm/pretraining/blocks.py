@@ -34,7 +34,7 @@ class BlockMaker:
     def __init__(self, settings: DataSettings, tokenizer: PythonTokenizer) -> None:
         self._settings = settings
         self._tokenizer = tokenizer
-        self._words = words_of(settings.whole_words, tokenizer)
+        self.words = words_of(settings.whole_words, tokenizer)
         self._special = tokenizer.cls_id, tokenizer.sep_id
         self._masker: Masker | None = None
         if settings.form == "static" and settings.rules.masks:
@@ -111,7 +111,7 @@ class BlockMaker:
         statistics.characters += sum(map(len, document))
         pieces = []
         for sentence in document:
-            ids, starts = self._words(sentence)
+            ids, starts = self.words(sentence)
             if not ids:
                 continue
             pieces.append(Piece(ids, bytes(starts)))

@@ -4,10 +4,13 @@ import contextlib
 import json
 import os
 import queue
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from io import BufferedIOBase
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,9 +49,12 @@ def cores() -> int:
 class Pool:
     """Runs tasks in worker processes.
 
+    One process loads what all need and becomes them all by fork, so that they share
+    its memory: a dictionary of jieba takes 70 MB.
+
     Args:
-        count: Number of processes.
-        data: What each is told first; see `worker.Worker`.
+        count: Number of workers.
+        data: What they are told first; see `worker.Worker`.
 
     Example:
         >>> with Pool(2, data) as pool:                     # doctest: +SKIP
@@ -59,27 +65,44 @@ class Pool:
     def __init__(self, count: int, data: Mapping[str, Any]) -> None:
         self._count = count
         self._data = data
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(count)
+        self._idle: queue.SimpleQueue[BufferedIOBase] = queue.SimpleQueue()
+        self._lines: list[BufferedIOBase] = []
 
     def __enter__(self) -> Self:
         """Start the processes."""
+        pairs = [socket.socketpair() for _ in range(self._count)]
+        theirs = [theirs.fileno() for _, theirs in pairs]
         command = light_python("kerasplm.pretraining.worker")
-        for _ in range(self._count):
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-            self._processes.append(process)
-            self._idle.put(process)
-        first = [self._threads.submit(_ask, p, self._data) for p in self._processes]
+        # They leave arithmetic of matrices alone: no threads for that.
+        self._process = subprocess.Popen(
+            [*command, *map(str, theirs)],
+            stdin=subprocess.PIPE,
+            pass_fds=theirs,
+            start_new_session=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        for mine, other in pairs:
+            other.close()
+            self._lines.append(mine.makefile("rwb"))
+            mine.close()
         try:
-            for future in first:
-                future.result()
+            self._tell()
+            for line in self._lines:
+                _answer(line)
+                self._idle.put(line)
         except BaseException:
             self._stop()
             raise
         return self
+
+    def _tell(self) -> None:
+        stream = self._process.stdin
+        # One that ended already gives no answer.
+        with contextlib.suppress(BrokenPipeError):
+            if stream is not None:
+                stream.write(json.dumps(self._data).encode() + b"\n")
+                stream.flush()
 
     def __exit__(
         self,
@@ -92,11 +115,15 @@ class Pool:
 
     def _stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in self._processes:
-            process.kill()
+        # The session of the first process, which is not reaped yet, so it is theirs.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._threads.shutdown(wait=True)
-        for process in self._processes:
-            process.communicate()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
+        for line in self._lines:
+            with contextlib.suppress(OSError):
+                line.close()
 
     def run(self, tasks: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         """Do tasks in any order; yield each when it is done.
@@ -120,28 +147,26 @@ class Pool:
                 yield futures.pop(future)
 
     def _one(self, task: Mapping[str, Any]) -> None:
-        process = self._idle.get()
+        line = self._idle.get()
         try:
-            _ask(process, task)
+            with contextlib.suppress(BrokenPipeError):
+                line.write(json.dumps(task).encode() + b"\n")
+                line.flush()
+            _answer(line)
         finally:
-            self._idle.put(process)
+            self._idle.put(line)
 
 
-def _ask(process: subprocess.Popen[bytes], data: Mapping[str, Any]) -> None:
-    """Send a line, wait for its answer."""
-    line = b""
-    with contextlib.suppress(BrokenPipeError):
-        if process.stdin is not None and process.stdout is not None:
-            process.stdin.write(json.dumps(data).encode() + b"\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-    if not line:
-        code = process.wait()
+def _answer(line: BufferedIOBase) -> None:
+    """Wait for the answer of a worker."""
+    data = b""
+    with contextlib.suppress(ConnectionError):
+        data = line.readline()
+    if not data:
         raise errors.DataError(
-            f"a worker process ended with status {code}"
-            + (" (killed; is memory short?)" if code == -9 else "")
-            + ". The same command again goes on; fewer workers take less memory"
+            "a worker process ended before its work (was it killed because memory is "
+            "short?). The same command again goes on; fewer workers take less memory"
         )
-    answer = json.loads(line)
+    answer = json.loads(data)
     if "error" in answer:
         raise getattr(errors, answer["kind"])(answer["error"])

@@ -6,13 +6,16 @@ that a script needs no `if __name__ == "__main__"`.
 """
 
 import contextlib
+import gc
 import json
 import os
 import random
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -126,13 +129,15 @@ class Worker:
         self._seed = data["settings"]["seed"]
         self._folder = Path(data["folder"])
         self._output = Path(data["output"])
-        self._parent = os.getppid()
+        # The process that becomes the workers.
+        self._parent = os.getpid()
+        # jieba reads its dictionary at its first text.
+        self._maker.words("中文")
 
-    def do(self, task: Mapping[str, Any]) -> dict[str, Any]:
+    def do(self, task: Mapping[str, Any]) -> None:
         """Do a task: `check` a block, make a `block`, or make a `shard`."""
         does = {"check": self._check, "block": self._block, "shard": self._shard}
         does[task["do"]](task)
-        return {}
 
     def _complete(self, path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
         return complete(path, self._folder, self._wanted)
@@ -176,25 +181,61 @@ class Worker:
 
 
 def main() -> None:
-    """Answer tasks until there are no more; the first line says what for."""
-    # The caller decides what an interrupt does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    # What a library prints is no answer.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    """Become the workers of a pool; the arguments are their sockets."""
+    sockets = [socket.socket(fileno=int(number)) for number in sys.argv[3:]]
+    # Nobody waits for them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    first: dict[str, Any] = {}
     worker: Worker | None = None
-    for line in sys.stdin.buffer:
-        data = json.loads(line)
-        answer: dict[str, Any] = {}
-        try:
-            if worker is None:
-                worker = Worker(data)
-            else:
-                worker.do(data)
-        except OrphanError:
-            return
-        except (PLMError, OSError) as error:
-            kind = type(error).__name__ if isinstance(error, PLMError) else "DataError"
-            answer = {"error": describe(error), "kind": kind}
-        answers.write(json.dumps(answer, ensure_ascii=False) + "\n")
-        answers.flush()
+    try:
+        worker = Worker(json.loads(sys.stdin.buffer.readline()))
+    except (PLMError, OSError) as error:
+        first = _told(error)
+    gc.collect()
+    # What is there is shared, as long as nobody looks for garbage in it.
+    gc.freeze()
+    for own in sockets:
+        if os.fork() == 0:
+            for other in sockets:
+                if other is not own:
+                    other.close()
+            with own.makefile("rwb") as stream:
+                own.close()
+                serve(worker, stream, first)
+            os._exit(0)
+    for own in sockets:
+        own.close()
+    # Until the caller ends, in whatever way.
+    sys.stdin.buffer.read()
+
+
+def serve(
+    worker: Worker | None, stream: BufferedIOBase, first: Mapping[str, Any]
+) -> None:
+    """Answer tasks until there are no more.
+
+    Args:
+        worker: None if it could not be made.
+        stream: Of lines of JSON.
+        first: The answer to the start.
+    """
+    answer = first
+    with contextlib.suppress(OrphanError, ConnectionError):
+        while True:
+            stream.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+            stream.flush()
+            line = stream.readline()
+            if not line or worker is None:
+                return
+            answer = {}
+            try:
+                worker.do(json.loads(line))
+            except OrphanError:
+                raise
+            except (PLMError, OSError) as error:
+                answer = _told(error)
+
+
+def _told(error: Exception) -> dict[str, str]:
+    kind = type(error).__name__ if isinstance(error, PLMError) else "DataError"
+    return {"error": describe(error), "kind": kind}
