@@ -25,7 +25,7 @@ demo: $(READY)
 	$(BIN)/kerasplm demo --output $(OUTPUT)
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -3,13 +3,16 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from checkpoints_convert.command import FamilyArg
 from kerasplm.cli_values import halves, parsed, value_of
 from kerasplm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kerasplm.evaluating import Evaluation
 
 _Models = Annotated[
     list[str],
@@ -18,6 +21,17 @@ _Models = Annotated[
         help="Name from `kerasplm list`, or a folder, checkpoint prefix or archive. "
         "May be given several times.",
         metavar="MODEL",
+    ),
+]
+_Trained = Annotated[
+    str, typer.Option(help="Folder that `finetune` wrote.", metavar="DIR")
+]
+_OtherTask = Annotated[
+    str | None,
+    typer.Option(
+        help="Another task of the same kind, such as clue_diagnostics. Default: that "
+        "of the model.",
+        metavar="NAME",
     ),
 ]
 _Set = Annotated[
@@ -58,7 +72,7 @@ def finetune(
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(help="Runs per combination, seeds 0, 1, 2, ...", min=1),
+        typer.Option(help="Runs per combination, with seeds from --seed on.", min=1),
     ] = None,
     grid: Annotated[
         list[str] | None,
@@ -167,7 +181,7 @@ def finetune(
         model,
         tasks,
         output,
-        seeds=range(seeds) if seeds else (seed,),
+        seeds=range(seed, seed + (seeds or 1)),
         grid=tried,
         **changes,
     )
@@ -196,9 +210,7 @@ def _one(
 
 
 def evaluate(
-    model: Annotated[
-        str, typer.Option(help="Folder that `finetune` wrote.", metavar="DIR")
-    ],
+    model: _Trained,
     data: Annotated[
         str,
         typer.Option(
@@ -208,13 +220,7 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="Which split of the folder: train, dev, test.")
     ] = "dev",
-    task: Annotated[
-        str | None,
-        typer.Option(
-            help="Another task of the same kind. Default: that of the model.",
-            metavar="NAME",
-        ),
-    ] = None,
+    task: _OtherTask = None,
     output: Annotated[
         str | None,
         typer.Option(help="Write all predictions as JSON lines.", metavar="FILE"),
@@ -223,18 +229,10 @@ def evaluate(
     more: _Set = None,
 ) -> None:
     """Score a trained model on a file with answers, as the official script does."""
-    from kerasplm import evaluating
     from kerasplm.files import write_json_lines
     from kerasplm.reporting import print_table
 
-    found = evaluating.evaluate(
-        model,
-        data,
-        split=split,
-        task=task,
-        family=family,
-        **_changes(model, task, more),
-    )
+    found = _found(model, data, split, task, family, more)
     if output is not None:
         engine = found.task.engine
         pairs = zip(found.split.rows, found.predictions, strict=True)
@@ -250,59 +248,54 @@ def evaluate(
 
 
 def submit(
-    model: Annotated[
-        str, typer.Option(help="Folder that `finetune` wrote.", metavar="DIR")
-    ],
+    model: _Trained,
     data: Annotated[
         str, typer.Option(help="Test file, or the folder of the task.", metavar="PATH")
     ],
     output: Annotated[
         str | None,
-        typer.Option(help="File to write. Default: the leaderboard's name, here."),
+        typer.Option(
+            help="File to write, or a folder. Default: the leaderboard's name, here."
+        ),
     ] = None,
     split: Annotated[
         str, typer.Option(help="Which split of the folder: test, test1.1.")
     ] = "test",
-    task: Annotated[
-        str | None,
-        typer.Option(
-            help="Another task of the same kind, such as clue_diagnostics.",
-            metavar="NAME",
-        ),
-    ] = None,
+    task: _OtherTask = None,
     family: FamilyArg = None,
     more: _Set = None,
 ) -> None:
     """Answer a test file in the format that the leaderboard takes."""
-    from kerasplm import evaluating
-
-    found = evaluating.evaluate(
-        model,
-        data,
-        split=split,
-        task=task,
-        family=family,
-        **_changes(model, task, more),
-    )
+    found = _found(model, data, split, task, family, more)
     usual = found.task.tests.get(split, f"{found.task.name}_predict.json")
     file = Path(output or usual)
+    if file.is_dir():
+        file = file / usual
     found.write_submission(file)
     typer.echo(f"{file}: {len(found.predictions)} answers")
 
 
-def _changes(
-    model: str, task: str | None, more: Sequence[str] | None
-) -> dict[str, Any]:
-    """Return the choices of --set, typed as those of the model's task are."""
-    if not more:
-        return {}
-    from kerasplm.evaluating import model_folder
+def _found(
+    model: str,
+    data: str,
+    split: str,
+    task: str | None,
+    family: str | None,
+    more: Sequence[str] | None,
+) -> "Evaluation":
+    """Ask the model; the choices of --set are typed as those of its task are."""
+    from kerasplm.evaluating import evaluate
+    from kerasplm.sources import open_source
     from kerasplm.tasks import task_named
     from kerasplm.tasks.saved import saved_task
 
-    kept = saved_task(model_folder(model))
-    like = task_named(task) if task is not None else kept[0] if kept else None
-    return parsed(more, [] if like is None else [like])
+    changes: dict[str, Any] = {}
+    if more:
+        with open_source(model) as source:
+            kept = saved_task(source.folder)
+        like = task_named(task) if task is not None else kept[0] if kept else None
+        changes = parsed(more, [] if like is None else [like])
+    return evaluate(model, data, split=split, task=task, family=family, **changes)
 
 
 def tasks(

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from kerasplm.errors import ConfigError
 from kerasplm.exporting import check_length
+from kerasplm.sources import open_source
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks import Settings, Split, Task, task_named
 from kerasplm.tasks.judging import Judge
@@ -54,7 +55,8 @@ def evaluate(
         split: Which split of a folder: "train", "dev", "test", ...
         task: The task; default is the one the model was trained on.
         family: As for `load`.
-        **changes: Settings to change, such as `batch_size=8` or `max_length=512`.
+        **changes: `batch_size`, `max_length` and the options of the kind, where
+            they are to differ from those of the training.
 
     Raises:
         PLMError: Something is missing, broken or does not fit.
@@ -62,9 +64,8 @@ def evaluate(
     Example:
         >>> evaluate("out/model", "data/lcqmc").scores["accuracy"]  # doctest: +SKIP
     """
-    folder = model_folder(model)
-    kept = saved_task(folder) if folder.is_dir() else None
-    known, settings = kept or (None, None)
+    with open_source(model) as source:
+        known, settings = saved_task(source.folder) or (None, None)
     if task is not None:
         named = task if isinstance(task, Task) else task_named(task)
         known = named if known is None else _same_kind(named, known)
@@ -74,13 +75,19 @@ def evaluate(
             "file"
         )
     if settings is None:
-        settings = known.settings(model=folder, family=family)
+        settings = known.settings(model=model, family=family)
     options = dataclasses.asdict(settings.options) | {"max_length": settings.max_length}
+    idle = set(changes) - set(options) - {"batch_size"}
+    if idle:
+        raise ConfigError(
+            f"{', '.join(sorted(idle))}: no choice of an evaluation. There are "
+            f"batch_size, {', '.join(sorted(options))}"
+        )
     settings = known.settings(family=family, **{**options, **changes})
     known = known.at(data).chosen(settings)
     rows = known.rows(data, split)
-    network = load(folder, heads=cast(Heads, known.kind), family=family)
-    tokenizer = load_tokenizer(folder, family=family)
+    network = load(model, heads=cast(Heads, known.kind), family=family)
+    tokenizer = load_tokenizer(model, family=family)
     check_labels(network, known)
     check_length(network.encoder.config, settings.max_length)
     return judged(network, tokenizer, known, settings, rows)
@@ -91,19 +98,8 @@ def judged(
 ) -> Evaluation:
     """Run a model over the rows of a split."""
     features = task.features(rows.rows, tokenizer, settings)
-    judge = Judge(task, network, settings)
-    predictions, loss = judge.predict(rows.rows, features)
-    scores: dict[str, float] = {}
-    if loss is not None:
-        scores = task.engine.score(task, rows.rows, predictions) | {"loss": loss}
+    predictions, scores = Judge(task, network, settings).judged(rows.rows, features)
     return Evaluation(task, rows, predictions, scores)
-
-
-def model_folder(model: str | Path) -> Path:
-    """Return the folder of a model: of an output folder of `finetune` its "model"."""
-    folder = Path(model).expanduser()
-    inner = folder / "model"
-    return inner if (inner / FILE).is_file() else folder
 
 
 def check_labels(network: TaskModel, task: Task) -> None:

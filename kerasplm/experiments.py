@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import gc
 import itertools
+import math
 import re
 import traceback
 import zipfile
@@ -15,8 +16,8 @@ import keras
 
 from kerasplm.errors import ConfigError, PLMError, describe
 from kerasplm.files import read_json, temporary_folder, write_json, write_text
-from kerasplm.run_folder import RESULTS, facts_of, finished
-from kerasplm.tasks import Settings, Task, task_named, with_labels
+from kerasplm.run_folder import RESULTS, finished, prepare
+from kerasplm.tasks import Settings, Task, task_named
 
 Grid = Mapping[str, Sequence[Any]]
 
@@ -176,36 +177,31 @@ def _run(
     run: Run, verbose: int | str, begins: Callable[[], None]
 ) -> tuple[dict[str, Any], bool]:
     """Return the results of a run, and whether it had to be done."""
-    from kerasplm.finetuning import finetune, read_splits
+    from kerasplm.finetuning import train_prepared
 
     choices = dict(run.choices)
     # Runs of one task share the prepared data.
     cache = choices.pop("cache", None) or run.folder.parents[2] / "features"
     settings = run.task.settings(model=run.model, cache=str(cache), **choices)
-    task = with_labels(run.task.at(run.data), run.data, settings.train)
-    splits = read_splits(task, run.data, settings)
-    done = finished(run.folder, facts_of(run.model, task, settings, splits))
+    prepared = prepare(run.model, run.task, run.data, settings)
+    done = finished(run.folder, prepared.facts)
     if done is not None:
         return done, False
     begins()
-    finetune(run.model, task, run.data, run.folder, settings=settings, verbose=verbose)
+    train_prepared(prepared, run.folder, verbose=verbose)
     return read_json(run.folder / RESULTS), True
 
 
 def best_runs(outcomes: Sequence[Outcome]) -> dict[tuple[str, str], Outcome]:
     """Return the best finished run of each model and task, by its dev score."""
     best: dict[tuple[str, str], Outcome] = {}
+    scores: dict[tuple[str, str], float] = {}
     for outcome in outcomes:
         key = (outcome.run.folder.parts[-3], outcome.run.task.name)
-        if outcome.score is not None and (
-            key not in best or outcome.score > _score(best[key])
-        ):
-            best[key] = outcome
+        score = outcome.score
+        if score is not None and score > scores.get(key, -math.inf):
+            best[key], scores[key] = outcome, score
     return best
-
-
-def _score(outcome: Outcome) -> float:
-    return float("-inf") if outcome.score is None else outcome.score
 
 
 def write_submissions(outcomes: Sequence[Outcome], output: str | Path) -> list[Path]:

@@ -19,10 +19,10 @@ from kerasplm.files import write_bytes, write_json, write_text
 from kerasplm.report.card import model_card
 from kerasplm.report.outputs import EpochLogs, run_facts, write_details
 from kerasplm.report.pictures import curves
-from kerasplm.run_folder import claim, facts_of
+from kerasplm.run_folder import Prepared, claim, prepare
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.task_models import Classifier, TaskModel
-from kerasplm.tasks import Settings, Split, Task, task_named, with_labels
+from kerasplm.tasks import Settings, Split, Task
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.cache import cached_features, length_statistics
 from kerasplm.tasks.features import Features, dataset_of
@@ -94,22 +94,29 @@ def finetune(
     Example:
         >>> finetune("albert_tiny", "lcqmc", "data/lcqmc", "out")  # doctest: +SKIP
     """
-    task = (task if isinstance(task, Task) else task_named(task)).at(data)
-    settings = settings or task.settings(model=model)
-    task = with_labels(task, data, settings.train)
-    task = task.chosen(settings)
+    prepared = prepare(model, task, data, settings)
+    return train_prepared(prepared, output, verbose=verbose, callbacks=callbacks)
+
+
+def train_prepared(
+    prepared: Prepared,
+    output: str | Path,
+    *,
+    verbose: int | str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Result:
+    """Do what `finetune` does, after the files were read."""
+    model, task, settings = prepared.model, prepared.task, prepared.settings
+    splits = prepared.splits
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
-    splits = read_splits(task, data, settings)
-    taken = task.engine.training_rows(splits["train"].rows)
-    splits["train"] = dataclasses.replace(splits["train"], rows=tuple(taken))
     tokenizer = load_tokenizer(model, family=settings.family)
     keras.utils.set_random_seed(settings.seed)
     with precision(settings.mixed_precision):
         encoder = _encoder(model, settings)
     _check_fit(encoder, settings, task, tokenizer)
-    claim(folder, facts_of(model, task, settings, splits))
+    claim(folder, prepared.facts)
     cache = folder / "features" if settings.cache is None else Path(settings.cache)
     features = {
         name: cached_features(cache, task, split, tokenizer, settings)
@@ -156,10 +163,9 @@ def finetune(
     result = Result(network, {}, state.history, state.seconds, folder)
     for name in [name for name in splits if name != "train"]:
         rows = splits[name].rows
-        predictions, loss = judge.predict(rows, features[name])
-        if loss is not None:
-            scores = task.engine.score(task, rows, predictions)
-            result.scores[name] = scores | {"loss": loss}
+        predictions, scores = judge.judged(rows, features[name])
+        if scores:
+            result.scores[name] = scores
         if name == "dev":
             write_details(folder, task, settings, rows, features[name], predictions)
         if name in task.tests:
@@ -201,28 +207,6 @@ def training_batches(
             yield plan[step:] if n == epoch else plan, seed
 
     return dataset_of(features, plans(), in_one_pass=True)
-
-
-def read_splits(task: Task, data: str | Path, settings: Settings) -> dict[str, Split]:
-    """Read all splits of a task; test splits may be absent.
-
-    Args:
-        task: The declaration.
-        data: Folder with its files.
-        settings: May name single files.
-    """
-    files = {name: getattr(settings, name) for name in ("train", "dev", "test")}
-    folder = Path(data).expanduser()
-    if folder.is_file():
-        raise DataError(
-            f"{data}: expected a folder with train and dev files, found a file; name "
-            "single files with train=, dev= and test="
-        )
-    tests = [name for name in task.tests if task.has(folder, name)]
-    if files["test"]:
-        tests = ["test"]
-    names = ("train", "dev", *tests)
-    return {name: task.rows(files.get(name) or data, name) for name in names}
 
 
 def _encoder(model: str | Path, settings: Settings) -> Encoder:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasplm.errors import ConfigError
+from kerasplm.errors import ConfigError, DataError
 from kerasplm.files import read_json, write_json
 from kerasplm.sources import open_source
-from kerasplm.tasks import Settings, Split, Task
+from kerasplm.tasks import Settings, Split, Task, task_named, with_labels
 
 SETTINGS = "settings.json"
 RESULTS = "results.json"
@@ -19,24 +19,78 @@ RESULTS = "results.json"
 _WITHOUT_EFFECT = ("train", "dev", "test", "cache", "save_steps")
 
 
-def facts_of(
-    model: str | Path, task: Task, settings: Settings, splits: Mapping[str, Split]
-) -> dict[str, Any]:
-    """Return all that the result of a fine-tuning depends on, as plain values.
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A fine-tuning before it begins: everything that its result depends on.
 
     Args:
         model: As for `load`.
-        task: The declaration.
+        task: The declaration, with what the settings and the data say of labels.
         settings: The choices.
-        splits: The rows and their files; a file may move, its content counts.
+        splits: The rows and their files; those of "train" as they are trained on.
+        facts: The same as plain values; a file may move, its content counts.
     """
-    choices = dataclasses.asdict(settings) | dict.fromkeys(_WITHOUT_EFFECT)
+
+    model: str | Path
+    task: Task
+    settings: Settings
+    splits: dict[str, Split]
+    facts: dict[str, Any]
+
+
+def prepare(
+    model: str | Path,
+    task: str | Task,
+    data: str | Path,
+    settings: Settings | None = None,
+) -> Prepared:
+    """Read the files of a task.
+
+    Args:
+        model: As for `load`.
+        task: A task, its name in `TASKS`, or a JSON file that declares it.
+        data: Folder with the train, dev and (optional) test files.
+        settings: Default is the published recipe for task and model.
+
+    Raises:
+        PLMError: A file is missing or broken.
+    """
+    task = (task if isinstance(task, Task) else task_named(task)).at(data)
+    settings = settings or task.settings(model=model)
+    task = with_labels(task, data, settings.train).chosen(settings)
+    splits = _read_splits(task, data, settings)
+    taken = task.engine.training_rows(splits["train"].rows)
+    splits["train"] = dataclasses.replace(splits["train"], rows=tuple(taken))
+    facts = _facts_of(model, task, settings, splits)
+    return Prepared(model, task, settings, splits, facts)
+
+
+def _read_splits(task: Task, data: str | Path, settings: Settings) -> dict[str, Split]:
+    """Read all splits of a task; test splits may be absent."""
+    files = {name: getattr(settings, name) for name in ("train", "dev", "test")}
+    folder = Path(data).expanduser()
+    if folder.is_file():
+        raise DataError(
+            f"{data}: expected a folder with train and dev files, found a file; name "
+            "single files with train=, dev= and test="
+        )
+    tests = [name for name in task.tests if task.has(folder, name)]
+    if files["test"]:
+        tests = ["test"]
+    names = ("train", "dev", *tests)
+    return {name: task.rows(files.get(name) or data, name) for name in names}
+
+
+def _facts_of(
+    model: str | Path, task: Task, settings: Settings, splits: Mapping[str, Split]
+) -> dict[str, Any]:
+    choices = dataclasses.asdict(settings)
     facts = {
         "task": task.name,
         "kind": [task.kind, task.pair, task.metric_name],
         "labels": list(task.labels),
         "model": digest(model),
-        "settings": {name: value for name, value in choices.items() if value != ""},
+        "settings": {n: x for n, x in choices.items() if n not in _WITHOUT_EFFECT},
         # Not the files: what a declaration reads from them may change, too.
         "data": {
             name: hashlib.sha256(repr(split.rows).encode()).hexdigest()

@@ -182,8 +182,7 @@ class TrainingState(keras.callbacks.Callback):
 @contextlib.contextmanager
 def averaged(model: keras.Model) -> Iterator[None]:
     """Put the moving average of the weights into the model, if it keeps one."""
-    # In mixed float16 the optimizer is wrapped.
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = _inner(model)
     if not optimizer.use_ema or not optimizer.built:
         yield
         return
@@ -197,6 +196,11 @@ def averaged(model: keras.Model) -> Iterator[None]:
     finally:
         for weight, value in zip(weights, before, strict=True):
             weight.assign(value)
+
+
+def _inner(model: keras.Model) -> keras.optimizers.Optimizer:
+    """Return the optimizer; in mixed float16 it is wrapped."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
 @contextlib.contextmanager
@@ -259,8 +263,9 @@ def fit_on(
             steps_per_epoch=state.steps_per_epoch - state.step,
             **common,
         )
-        # At the end of `fit` Keras puts the moving average into the model.
-        state.restore(model)
+        if _inner(model).use_ema:
+            # At the end of `fit` Keras puts the moving average into the model.
+            state.restore(model)
     if state.epoch < epochs and not state.impatient:
         model.fit(
             batches(state.epoch, 0),

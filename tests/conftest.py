@@ -80,6 +80,19 @@ def done(place):
     return train(place, place / "out")
 
 
+def pytest_sessionfinish(session) -> None:
+    """Hand the golden comparisons of a process to the one that started it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["golden"] = Comparison.rows
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    """Collect them."""
+    rows = getattr(node, "workeroutput", {}).get("golden", [])
+    Comparison.rows.extend(tuple(row) for row in rows)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     if not Comparison.rows:
         return

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
-from kerasplm import cli_values, experiments, suites
+from kerasplm import cli_finetune, cli_values, experiments, suites
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.evaluating import evaluate
 from tests.reviews import review
@@ -195,6 +195,13 @@ def test_evaluate_a_finished_run(finished, data, tmp_path):
     test.write_submission(tmp_path / "x.json")
     sent = (run.folder / "afqmc_predict.json").read_bytes()
     assert (tmp_path / "x.json").read_bytes() == sent
+    with pytest.raises(ConfigError, match="epochs: no choice of an evaluation"):
+        evaluate(run.folder, data / "afqmc_public", epochs=3)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    where = {"data": str(data / "afqmc_public"), "output": str(folder)}
+    cli_finetune.submit(str(run.folder), **where)
+    assert (folder / "afqmc_predict.json").read_bytes() == sent
     with pytest.raises(ConfigError, match="expected a model with the labels"):
         evaluate(run.folder, data / "cmnli", task="cmnli")
 
@@ -232,6 +239,7 @@ def test_own_task_in_a_json_file(place, tmp_path):
         ({"name": "x", "columns": {"label": 1}}, "columns must name 'text'"),
         ({"name": "x", "columns": {"text": 0}, "options": {"a": 1}}, "no such option"),
         ({"name": "x", "columns": {"text": 0}, "labels": "a"}, "expected a list"),
+        ({"name": "x", "columns": {"text": 0}, "pair": True}, "as 'pair' in 'columns'"),
     ],
 )
 def test_broken_declarations(declared, words, tmp_path):
@@ -266,3 +274,24 @@ def test_values_of_choices():
             cli_values.value_of(name, text, like)
     with pytest.raises(ConfigError, match="expected NAME=VALUE, found 'epochs'"):
         cli_values.parsed(["epochs"], like)
+
+
+def test_a_finished_run_of_sentence_vectors_is_recognised(place, tmp_path):
+    """It is trained on some of the rows of its file only."""
+    rng = np.random.default_rng(2)
+    for split in ("train", "dev"):
+        rows = [f"{review(rng, n % 2)}\t{review(rng, 1)}\t{n % 2}" for n in range(24)]
+        text = "\n".join(["text_a\ttext_b\tlabel", *rows])
+        (tmp_path / f"{split}.tsv").write_text(text, "utf-8")
+    runs = experiments.plan(
+        [str(place / "model")],
+        {"lcqmc_retrieval": tmp_path},
+        tmp_path / "out",
+        **{**CHOICES, "batch_size": 6},
+    )
+    told = []
+    first = experiments.run_all(runs, verbose=0, tell=told.append)
+    again = experiments.run_all(runs, verbose=0, tell=told.append)
+    assert not first[0].error
+    assert told[-1].endswith("(was finished)")
+    assert again[0].results == first[0].results

@@ -1,5 +1,7 @@
 """Models for questions on passages: what they take and give, keep, and learn."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -103,7 +105,7 @@ def test_learns_all_answers(style):
     assert after["em"] == after["f1"] == 1.0
     assert after["loss"] < 0.1 * before["loss"]
     # What is predicted does not depend on the targets being there.
-    alone = features.without_targets()
+    alone = dataclasses.replace(features, targets=None)
     predictions, none = judge.predict(ROWS, alone)
     assert none is None
     assert [one.text for one in predictions] == [row.answers[0].text for row in ROWS]
@@ -116,7 +118,7 @@ def test_file_and_back(style, tmp_path):
     _, features, _ = prepared(style)
     network = encoder(FAMILIES[style])
     model = SpanExtractor(network, head=style, dropout=0.2, answerable_weight=0.3)
-    inputs = features.without_targets().batch(np.arange(3))
+    inputs = dataclasses.replace(features, targets=None).batch(np.arange(3))
     wanted = model(inputs)
     plm.save_checkpoint(model, tmp_path / "m" / "model.ckpt")
     model.save(tmp_path / "whole.keras")

@@ -1,5 +1,6 @@
 """Named entities: the model with its four decoders, from features to answers."""
 
+import dataclasses
 import json
 
 import keras
@@ -50,7 +51,7 @@ def test_it_learns_a_dozen_sentences(decoder):
     assert (scores["f1"], scores["precision"], scores["recall"]) == (1, 1, 1)
     assert (scores["cluener_f1"], scores["macro_f1"], scores["f1_place"]) == (1, 1, 1)
     assert scores["examples"] == len(rows)
-    predictions, _ = judge.predict(rows, features.without_targets())
+    predictions, _ = judge.predict(rows, dataclasses.replace(features, targets=None))
     assert [p.entities for p in predictions] == [row.entities for row in rows]
     assert all(0.5 < e.score <= 1 for p in predictions for e in p.found)
     assert not TASK.engine.wrong(TASK, rows, predictions).any()
@@ -64,7 +65,7 @@ def test_lengths_and_targets_do_not_trace_again(decoder):
     features = TASK.features(rows, news.tokenizer(), settings)
     judge = Judge(TASK, model, settings)
     judge.score(rows, features)
-    judge.predict(rows, features.without_targets())
+    judge.predict(rows, dataclasses.replace(features, targets=None))
     shapes = {features.inputs(np.array([n]))["token_ids"].shape for n in range(13)}
     assert len(shapes) > 5
     assert judge.traces == 2  # with targets and without; never one per length

@@ -232,3 +232,12 @@ def test_from_files_to_a_submission(tmp_path):
     tokens = news.tokenizer()([row.text for row in ROWS])
     for name, value in again(tokens).items():
         np.testing.assert_array_equal(value, done.model(tokens)[name])
+
+
+def test_transitions_move_as_fast_as_published():
+    """CLUE's script has their rate, bert4keras' how many times that of the rest."""
+    assert plm.TASKS["cluener"].settings().options.crf_multiplier == pytest.approx(
+        100 / 3
+    )
+    assert plm.TASKS["peoples_daily"].settings().options.crf_multiplier == 1000
+    assert plm.TASKS["msra_ner"].settings().options.crf_multiplier == 1

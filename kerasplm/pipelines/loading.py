@@ -10,7 +10,6 @@ import keras
 from kerasplm import inspection, zoo
 from kerasplm.config import Config
 from kerasplm.errors import CheckpointError, ConfigError
-from kerasplm.evaluating import model_folder
 from kerasplm.files import read_json
 from kerasplm.published import own_block
 from kerasplm.recognition import Part, opened
@@ -79,8 +78,6 @@ def place_of(
         ConfigError: What the training wrote beside the model is broken.
         PLMError: As for `load`.
     """
-    folder = model_folder(x)
-    x = folder if folder.exists() else x
     with opened(x, part, family, config) as it:
         file = it.source.folder / FILE
         trained = read_json(file) if file.is_file() else {}

@@ -11,6 +11,7 @@ from kerasplm.pipelines.base import Pipeline
 from kerasplm.pipelines.items import text_of, texts_of
 from kerasplm.pipelines.judged import TextClassification
 from kerasplm.pipelines.vectors import FeatureExtraction
+from kerasplm.retrieval import unit_vectors
 from kerasplm.task_models import TaskModel
 
 Texts = str | Sequence[str]
@@ -108,7 +109,7 @@ class Similarity(Pipeline):
             ]
         texts = list(dict.fromkeys(text for row in rows for text in row))
         place = {text: n for n, text in enumerate(texts)}
-        vectors = _unit(self.encoding.embed([(text, None) for text in texts]))
+        vectors = unit_vectors(self.encoding.embed([(text, None) for text in texts]))
         return [
             {"score": float(vectors[place[a]] @ vectors[place[b]])} for a, b in rows
         ]
@@ -122,7 +123,9 @@ class Similarity(Pipeline):
         """
         first, second = _texts(firsts), _texts(seconds)
         if self.classifier is None:
-            a, b = (_unit(self.encoding.vectors(texts)) for texts in (first, second))
+            a, b = (
+                unit_vectors(self.encoding.vectors(texts)) for texts in (first, second)
+            )
             return a @ b.T
         pairs = [(a, b) for a in first for b in second]
         return self.predict_sentences(pairs)[:, 1].reshape(len(first), len(second))
@@ -156,8 +159,3 @@ def _texts(texts: Texts) -> list[str]:
             f"expected a text or a list of texts, found {type(texts).__name__}"
         )
     return [text_of(text, "a text", n) for n, text in enumerate(found)]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)

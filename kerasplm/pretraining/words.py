@@ -81,9 +81,8 @@ def jieba_cut(dictionary: str | os.PathLike[str] | None = None) -> Cut:
         return jieba.lcut
     cutter = jieba.Tokenizer()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            cutter.load_userdict(os.fspath(dictionary))
+        with open(dictionary, "rb") as stream:
+            cutter.load_userdict(stream)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{dictionary}: expected a dictionary of jieba, a word per line with its "
@@ -205,9 +204,8 @@ class Words:
         """Get the segmentation ready."""
         if source not in SOURCES:
             raise ValueError(f"source must be one of {SOURCES}. Received: {source!r}")
-        if (file is None) == (source == "list") or (
-            file is not None and source not in ("list", "jieba")
-        ):
+        takes = {"list": (True,), "jieba": (True, False)}.get(source, (False,))
+        if (file is not None) not in takes:
             raise ValueError(
                 "file is the list of source='list', or a dictionary of "
                 f"source='jieba'. Received: source={source!r}, file={file!r}"
@@ -239,14 +237,14 @@ class Words:
             ids = tuple(self.tokenizer.tokenize(sentence)[0])
             return Sentence(ids, tuple(map(self._begins.__getitem__, ids)))
         words = list(self._cut(sentence))
+        spaces = self.source == "spaces"
+        if self.tokenizer.pre_tokenize is not None and not spaces:
+            return self._located(sentence, words)
         found = _concatenated(map(self._word.__getitem__, words))
-        if self.source == "spaces":
-            return found
         # Words on their own give the tokens of the sentence, unless a boundary cuts
         # a WordPiece word in two: then there are more tokens that begin one. So equal
         # tokens are proof that both agree on the places.
-        plain = self.tokenizer.pre_tokenize is None
-        if plain and found.ids == tuple(self.tokenizer.tokenize(sentence)[0]):
+        if spaces or found.ids == tuple(self.tokenizer.tokenize(sentence)[0]):
             return found
         return self._located(sentence, words)
 

@@ -139,10 +139,6 @@ class Features:
         wanted = self.targets.signature
         return inputs | {name: wanted[name] for name in self.targets.teacher}, wanted
 
-    def without_targets(self) -> "Features":
-        """Return the same features as a file without labels gives them."""
-        return dataclasses.replace(self, targets=None)
-
 
 def joined(
     sequences: Sequence[tuple[Sequence[int], Sequence[int]]],

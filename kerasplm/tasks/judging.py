@@ -104,11 +104,19 @@ class Judge:
         )
         return predictions, loss
 
+    def judged(
+        self, rows: Sequence[Any], features: Features
+    ) -> tuple[list[Any], dict[str, float]]:
+        """Return one prediction per row, and the scores; {} without targets."""
+        predictions, loss = self.predict(rows, features)
+        if loss is None:
+            return predictions, {}
+        scores = self.task.engine.score(self.task, rows, predictions)
+        return predictions, scores | {"loss": loss}
+
     def score(self, rows: Sequence[Any], features: Features) -> dict[str, float]:
         """Return the scores of the task, and its loss."""
-        predictions, loss = self.predict(rows, features)
-        scores = self.task.engine.score(self.task, rows, predictions)
-        return scores | ({} if loss is None else {"loss": loss})
+        return self.judged(rows, features)[1]
 
 
 def _spec(x: tf.Tensor) -> tf.TensorSpec:

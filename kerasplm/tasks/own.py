@@ -84,6 +84,12 @@ def task_from_data(data: dict[str, Any], file: Path) -> Task:
             f"{file}: expected choices of the training as 'recipe' and file names as "
             f"'submissions', found {', '.join(wrong) or fields['submissions']}"
         )
+    columns = data.get("columns")
+    if data.get("pair") and isinstance(columns, dict) and "pair" not in columns:
+        raise ConfigError(
+            f"{file}: expected the column of the second text as 'pair' in 'columns', "
+            f"found {', '.join(columns)}"
+        )
     labels = data.get("labels", [])
     if not isinstance(labels, list):
         raise ConfigError(f"{file}: expected a list as 'labels', found {labels!r}")

@@ -16,6 +16,8 @@ _NAMES = {
     "dropout": "head_dropout",
     "query_length": "max_query_length",
     "doc_stride": "stride",
+    "crf_rate_factor": "crf_multiplier",
+    "crf_learning_rate": "crf_multiplier",
 }
 # How a published run was seeded and saved is no part of its recipe.
 _OF_THE_RUN = ("seed", "save_steps")
@@ -52,9 +54,10 @@ def published(task: str, model: str | None, family: str | None) -> Published:
         if citation.source != source
         for field in citation.fields
     }
-    return Published(
-        _renamed({name: getattr(recipe, name) for name in stated}), default
-    )
+    values = {name: getattr(recipe, name) for name in stated}
+    if values.get("crf_learning_rate") is not None:
+        values["crf_learning_rate"] /= recipe.learning_rate
+    return Published(_renamed(values), default)
 
 
 def sources(

@@ -31,10 +31,10 @@ class Instance(NamedTuple):
 
     tokens: list[str]
     first: int
-    positions: list[int] = []
-    labels: list[str] = []
+    positions: Sequence[int] = ()
+    labels: Sequence[str] = ()
     is_random_next: bool = False
-    boundary: list[int] | None = None
+    boundary: Sequence[int] | None = None
 
 
 def lines(file: File) -> Iterator[str]:
@@ -225,10 +225,10 @@ def token_features(
     }
 
 
-def _padded(values: list[int], length: int) -> list[int]:
+def _padded(values: Sequence[int], length: int) -> list[int]:
     if len(values) > length:
         raise DataError(
             f"an instance has {len(values)} values where the features hold {length}; "
             "it was made for another length"
         )
-    return values + [0] * (length - len(values))
+    return [*values, *[0] * (length - len(values))]

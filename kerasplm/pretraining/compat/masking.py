@@ -107,7 +107,7 @@ def mask(
         The corrupted tokens, the positions, and the tokens that were there.
 
     Example:
-        >>> rng = random.Random(0)
+        >>> rng = random.Random(1)
         >>> mask(["[CLS]", "好", "[SEP]"], ["x"], rng, masked_lm_prob=0.15,
         ...      max_predictions_per_seq=20, do_whole_word_mask=False)
         (['[CLS]', '[MASK]', '[SEP]'], [1], ['好'])

@@ -220,3 +220,9 @@ def best_window(spans: Sequence[tuple[int, int]], length: int) -> np.ndarray:
         score[start:end][better] = context[better]
         best[start:end][better] = n
     return best
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities (..., C) of logits (..., C)."""
+    exp = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(exp / exp.sum(-1, keepdims=True))

@@ -18,7 +18,7 @@ from kerasplm.tasks.formats.submissions import (
     write_choices,
     write_idioms,
 )
-from kerasplm.tasks.kinds.base import Kind, Options, Scores
+from kerasplm.tasks.kinds.base import Kind, Options, Scores, softmax
 from kerasplm.tasks.kinds.choice_layouts import INVALID, Sequences, layout_named
 from kerasplm.tasks.rows import ChoiceRow
 from kerasplm.tasks.targets import ClassTargets
@@ -159,7 +159,7 @@ class Choice(Kind):
                 for n, place in zip(group, places, strict=True):
                     answers[n] = place
         return [
-            ChoicePrediction(answer, _softmax(row))
+            ChoicePrediction(answer, softmax(row))
             for answer, row in zip(answers, logits, strict=True)
         ]
 
@@ -287,8 +287,3 @@ def _features(rows: Iterable[Sequences], width: int, pad_id: int) -> Features:
         owner=np.arange(count),
         choices=width,
     )
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    exp = np.exp(logits - logits.max())
-    return exp / exp.sum()

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasplm.tasks.features import Features
 from kerasplm.tasks.formats.submissions import write_labels
-from kerasplm.tasks.kinds.base import Scores
+from kerasplm.tasks.kinds.base import Scores, softmax
 from kerasplm.tasks.kinds.texts import TextKind, mean_by_owner
 from kerasplm.tasks.rows import TextRow
 from kerasplm.tasks.targets import ClassTargets, Targets
@@ -55,8 +55,7 @@ class Classification(TextKind):
         settings: "Settings",
     ) -> list[Any]:
         """Return the probabilities of each feature."""
-        exp = np.exp(outputs - outputs.max(-1, keepdims=True))
-        return list(exp / exp.sum(-1, keepdims=True))
+        return list(softmax(outputs))
 
     def predictions(
         self,
