@@ -120,7 +120,7 @@ _varints = Memo(_varint)
 
 
 def _field(number: int, data: bytes) -> bytes:
-    return b"".join((_varint(number << 3 | 2), _varints[len(data)], data))
+    return b"".join((_varints[number << 3 | 2], _varints[len(data)], data))
 
 
 @functools.cache
