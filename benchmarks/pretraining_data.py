@@ -11,10 +11,11 @@ record; only its tokenizer is ours, which is faster. `--original` runs a script 
 the flags of google-research/bert instead, by `--python`.
 
 CPU seconds are those of all processes, from start to end, so that other work on the
-machine counts little; rates are per CPU second, which is per core. Memory is the highest sum of the proportional set
-sizes of all processes, so shared memory counts once (Linux only). Tokens are those of
-the records with [CLS] and [SEP]. `--repeat` writes the text N times in a row, for a
-large corpus; the original way then has as many times more to hold, so it is left out.
+machine counts little; rates are per CPU second, which is per core. Memory is the
+highest sum of the proportional set sizes of all processes, so shared memory counts once
+(Linux only). Tokens are those of the records with [CLS] and [SEP]. `--repeat` writes
+the text N times in a row, for a large corpus; the original way would have as many times
+more to hold, so it is left out.
 """
 
 import argparse
