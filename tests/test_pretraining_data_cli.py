@@ -1,7 +1,10 @@
 """`kerasplm pretraining-data`: every option does what it says."""
 
+import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,18 +44,33 @@ def run(place, monkeypatch):
     return run
 
 
+def task(place, **changes):
+    settings = DataSettings(**changes).to_json()
+    return {
+        "inputs": [str(place / "text.txt")],
+        "output": str(place / "o"),
+        "vocabulary": VOCAB,
+        "tokenizer": TOKENIZER.get_config(),
+        "settings": settings,
+        "workers": 2,
+        "show": False,
+    }
+
+
+def light(task):
+    """Run what the command becomes."""
+    line = command.light_python("kerasplm.pretraining.command")
+    return subprocess.run(
+        line, input=json.dumps(task), capture_output=True, text=True, check=False
+    )
+
+
 def test_the_whole_command(place):
-    line = [sys.executable, "-m", "kerasplm.cli", "pretraining-data"]
+    line = [sys.executable, "-m", "kerasplm.cli", "pretraining-data", "--workers=2"]
     for name, file in (("input", "text.txt"), ("vocab", "vocab.txt"), ("output", "o")):
         line += [f"--{name}", str(place / file)]
-
-    def command(*options):
-        root = Path(__file__).parent.parent
-        return subprocess.run(
-            [*line, *options], capture_output=True, text=True, cwd=root, check=False
-        )
-
-    done = command("--workers=2")
+    root = Path(__file__).parent.parent
+    done = subprocess.run(line, capture_output=True, text=True, cwd=root, check=False)
     assert done.returncode == 0, done.stderr
     assert "instances" in done.stdout
     assert "o: 1 file" in done.stdout.replace("\n", "")
@@ -60,10 +78,36 @@ def test_the_whole_command(place):
     text = str(place / "text.txt")
     create([text], "here", TOKENIZER, DataSettings(), workers=1)
     assert contents(place / "o") == contents(place / "here")
-    done = command("--quiet", "--seed=3")
+
+
+def test_an_error_is_one_line(place):
+    assert light(task(place)).returncode == 0
+    done = light(task(place, seed=3))
     assert done.returncode == 2
-    assert "o: holds data of other choices: seed: expected 12345, found" in done.stderr
-    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "o: holds data of other choices: seed: expected 12345, found 3" in line
+
+
+def test_an_interrupt_leaves_what_is_finished(place):
+    corpus(place / "text.txt", documents=600)
+    line = command.light_python("kerasplm.pretraining.command")
+    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdin.write(json.dumps(task(place, block_bytes=2000)).encode())
+    process.stdin.close()
+    work = place / "o" / ".work"
+    while not any(work.glob("block-*.json")):
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert process.stdout.read() == b""
+    process.stdout.close()
+    assert any(work.glob("block-*.json"))
+    assert light(task(place, block_bytes=2000)).returncode == 0
+    settings = DataSettings(block_bytes=2000)
+    create([str(place / "text.txt")], "here", TOKENIZER, settings, workers=1)
+    assert contents(place / "o") == contents(place / "here")
 
 
 def test_no_option_is_the_default_settings(run):
