@@ -220,7 +220,7 @@ def main() -> None:
             folder = Path(place) / "original"
             folder.mkdir()
             found = theirs(arguments, str(folder / "x.tfrecord"))
-            name = arguments.original or "original way"
+            name = Path(arguments.original or "original way").name
             rows.append((name, 1, *found, *counted(folder)))
     names = ("", "workers", "seconds", "CPU", "MiB", "instances", "/s", "tokens/s")
     print_table(
