@@ -23,7 +23,7 @@ def recomputed(layer: keras.layers.Layer) -> Callable[..., Tensor]:
         A function of that tensor and of keyword arguments, which have no gradients.
 
     Example:
-        >>> encoder.recompute = True  # every block is called through it  # doctest: +SKIP
+        >>> encoder.recompute = True  # calls every block so  # doctest: +SKIP
 
     Source: arXiv:1604.06174.
     """
