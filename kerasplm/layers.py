@@ -88,6 +88,11 @@ class Embeddings(ConfiguredLayer):
     same variables.
     """
 
+    word: keras.Variable
+    type: keras.Variable | None
+    position: keras.Variable | None
+    norm: keras.layers.LayerNormalization
+
     def __init__(
         self,
         config: Config,
