@@ -215,7 +215,7 @@ class Masking:
             spans: (B, W) uniform draws of the number of words in a span.
         """
         words = sizes.shape[1]
-        place = tf.range(words)[None]
+        rows = tf.range(tf.shape(sizes)[0])
         exists = sizes > 0
         visits = tf.argsort(tf.where(exists, order, 2.0), axis=1)
         count = tf.reduce_sum(tf.cast(exists, "int32"), axis=1)
@@ -241,19 +241,25 @@ class Masking:
                 tokens = at(before, word + n) - start
                 fits = possible[n - 1] & (tokens <= left) & (n <= drawn)
                 best = tf.where(fits, n, best)
-            inside = (place >= word[:, None]) & (place < (word + best)[:, None])
-            free = ~tf.reduce_any(inside & chosen, axis=1) & (step < count)
-            inside &= free[:, None]
-            taken = tf.reduce_sum(tf.where(inside, sizes, 0), axis=1)
-            return step + 1, left - taken, chosen | inside
+            free = step < count
+            for n in range(self.ngram):
+                free &= (n >= best) | ~at(chosen, word + n)
+            best = tf.where(free, best, 0)
+            # Only these few places are touched: rows are long.
+            for n in range(self.ngram):
+                index = tf.stack([rows, word + n], axis=1)
+                value = at(chosen, word + n) | (n < best)
+                chosen = tf.tensor_scatter_nd_update(chosen, index, value)
+            return step + 1, left - (at(before, word + best) - start), chosen
 
-        state = (tf.constant(0), budget, tf.zeros_like(exists))
+        chosen = tf.zeros([tf.shape(sizes)[0], words + self.ngram], "bool")
+        state = (tf.constant(0), budget, chosen)
         return tf.while_loop(
             lambda step, left, _: tf.reduce_any((left > 0) & (step < count)),
             visit,
             state,
             maximum_iterations=words,
-        )[2]
+        )[2][:, :words]
 
     def _drawn_twice(
         self, token_ids: Tensor, lengths: Tensor, maskable: Tensor, draws: Tensor

@@ -122,6 +122,22 @@ class Maker:
             }
         return out
 
+    def _masked(
+        self, instances: dict[str, Tensor], boundaries: Tensor, seeds: Tensor
+    ) -> dict[str, Tensor]:
+        """Mask the instances; packed rows have places without one."""
+        assert self.masking is not None
+        given = [instances["token_ids"], instances["lengths"], boundaries, seeds]
+        if not self.packs:
+            return self.masking(*given)
+        present = tf.where(instances["lengths"] > 0)
+        out = self.masking(*(tf.gather_nd(x, present) for x in given))
+        count = tf.shape(seeds, out_type=tf.int64)
+        return {
+            name: tf.scatter_nd(present, x, tf.concat([count, x.shape[1:]], axis=0))
+            for name, x in out.items()
+        }
+
     def batch(
         self, size: int, index: Tensor, epoch: Tensor, records: Tensor
     ) -> dict[str, Tensor]:
@@ -133,8 +149,7 @@ class Maker:
         seed = self.pipeline.seed if self.masking is None else self.masking.seed
         seeds = instance_seeds(seed, tf.reshape(index, [-1]), tf.reshape(epoch, [-1]))
         if self.masking is not None:
-            ids, lengths = instances["token_ids"], instances["lengths"]
-            instances |= self.masking(ids, lengths, boundaries, seeds)
+            instances |= self._masked(instances, boundaries, seeds)
         instances["draw_seeds"] = seeds
         if self.pipeline.mirror:
             instances = mirrored(instances)
