@@ -59,7 +59,7 @@ def test_every_objective_compiles_for_accelerators(kind, packed):
     np.testing.assert_allclose(compiled[0], loss, rtol=1e-5)
     assert len(gradients) == len(model.trainable_variables)  # none is missing
     for ours, theirs in zip(compiled[1], gradients, strict=True):
-        # SimBERT's reach 70: vectors of random weights are short before they get length 1.
+        # SimBERT's reach 70: vectors of random weights are short before scaling.
         largest = max(1.0, float(tf.reduce_max(tf.abs(theirs))))
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5 * largest)
     for name, pair in measures.items():

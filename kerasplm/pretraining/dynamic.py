@@ -120,15 +120,7 @@ class Masking:
         return tf.clip_by_value(tf.cast(count, "int32"), 1, self.max_predictions)
 
     def seeds(self, index: Tensor, epoch: Tensor) -> Tensor:
-        """Return one seed for each instance and epoch.
-
-        Args:
-            index: (B,) int64, the instance's number in the data.
-            epoch: (B,) int64.
-
-        Returns:
-            (B,) int32.
-        """
+        """Return one seed for each instance and epoch: see `instance_seeds`."""
         return instance_seeds(self.seed, index, epoch)
 
     def __call__(
