@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kerasplm.errors import ConfigError
 from kerasplm.pretraining.flops import matmul_flops
+from kerasplm.pretraining.reductions import Ratio, dense, only_if, summed, tokens
 
 Tensor = Any
 Batch = Mapping[str, Tensor]
@@ -18,36 +19,6 @@ Batch = Mapping[str, Tensor]
 _REPLICA = 1_000_000_007
 # So many draws of one generator fit into one step.
 _DRAWS = 2**20
-
-
-class Ratio(keras.metrics.Metric):
-    """The quotient of two sums that every replica knows in full.
-
-    Metrics of Keras sum what the replicas saw when they are read, which all workers
-    must then do at the same moment. Here the sums are joined within the step.
-
-    Args:
-        name: Name of the metric.
-    """
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name=name, dtype="float32")
-        self.sums = keras.Variable(
-            "zeros", shape=(2,), dtype="float32", trainable=False, aggregation="none"
-        )
-
-    def update_state(self, total: Tensor, count: Tensor = 1.0) -> None:
-        """Add a sum of values and the sum of their weights."""
-        both = (tf.cast(total, "float32"), tf.cast(count, "float32"))
-        self.sums.assign_add(tf.stack(both))
-
-    def result(self) -> Tensor:
-        """Return the mean, 0 of nothing."""
-        return tf.math.divide_no_nan(self.sums[0], self.sums[1])
-
-    def reset_state(self) -> None:
-        """Begin anew."""
-        self.sums.assign(tf.zeros(2))
 
 
 class _Prepared:
@@ -160,11 +131,11 @@ class DistributedStep:
         """Update the weights by one batch."""
         batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         # Before anything is drawn: the counts may run through `outcome`.
-        counts = _summed(self.counts(batch))
+        counts = summed(self.counts(batch))
         self._draw_from(self._step())
         found = self._alone(self._gradients)(batch, counts)
         gradients = dict(enumerate(found.pop("gradients")))
-        gradients, sums = _summed(gradients), _summed(found)
+        gradients, sums = summed(gradients), summed(found)
         scale = tf.cast(self.optimizer.scale_loss(1.0), "float32")
         norm = tf.linalg.global_norm(list(gradients.values())) / scale
         weights = self.trainable_variables
@@ -175,22 +146,22 @@ class DistributedStep:
             good = tf.math.is_finite(norm)
         self._record(sums, good)
         ratios = self._prepared.ratios
-        ratios["gradient_norm"].update_state(*_if(good, norm, 1.0))
+        ratios["gradient_norm"].update_state(*only_if(good, norm, 1.0))
         ratios["skipped"].update_state(tf.where(good, 0.0, 1.0))
         return {name: ratio.result() for name, ratio in ratios.items()}
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """Measure one batch."""
         batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        counts = _summed(self.counts(batch))
+        counts = summed(self.counts(batch))
         ratios = self._prepared.ratios
         self._draw_from(tf.cast(ratios["loss"].sums[1], "int64"))
 
         def measured(batch: Batch, counts: Any) -> dict[str, Any]:
             loss, measures = self._loss(batch, counts, training=False)
-            return {"loss": loss, "measures": measures, "tokens": _tokens(batch)}
+            return {"loss": loss, "measures": measures, "tokens": tokens(batch)}
 
-        self._record(_summed(self._alone(measured)(batch, counts)), True)
+        self._record(summed(self._alone(measured)(batch, counts)), True)
         hidden = ("gradient_norm", "skipped")
         return {n: ratio.result() for n, ratio in ratios.items() if n not in hidden}
 
@@ -204,7 +175,9 @@ class DistributedStep:
         with self._outer_compilation():
             return super().make_test_function(force)  # type: ignore[misc]
 
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+    def _maybe_symbolic_build(
+        self, iterator: Any = None, data_batch: Any = None
+    ) -> None:
         # In Keras it looks for unbuilt layers; these models are whole from the start.
         if iterator is not None:
             spec = iterator._distributed_dataset.element_spec
@@ -212,8 +185,12 @@ class DistributedStep:
             one = {n: getattr(s, "_value_specs", [s])[0] for n, s in spec.items()}
             self.prepare(one)
         elif data_batch is not None:
-            self.prepare({n: tf.TensorSpec.from_tensor(tf.convert_to_tensor(x))
-                          for n, x in data_batch[0].items()})
+            self.prepare(
+                {
+                    n: tf.TensorSpec.from_tensor(tf.convert_to_tensor(x))
+                    for n, x in data_batch[0].items()
+                }
+            )
 
     def _step(self) -> Tensor:
         return tf.cast(tf.convert_to_tensor(self.optimizer.iterations), "int64")
@@ -246,14 +223,14 @@ class DistributedStep:
             # The same for every part: what the loss does not reach has no gradient.
             present.update(n for n, g in enumerate(found) if g is not None)
             gradients = [
-                tf.zeros(w.shape, w.dtype) if g is None else _dense(g)
+                tf.zeros(w.shape, w.dtype) if g is None else dense(g)
                 for g, w in zip(found, weights, strict=True)
             ]
             return {
                 "gradients": gradients,
                 "loss": loss,
                 "measures": measures,
-                "tokens": _tokens(part),
+                "tokens": tokens(part),
             }
 
         if parts == 1:
@@ -299,10 +276,10 @@ class DistributedStep:
 
     def _record(self, sums: dict[str, Any], good: Any) -> None:
         ratios = self._prepared.ratios
-        ratios["loss"].update_state(*_if(good, sums["loss"], 1.0))
+        ratios["loss"].update_state(*only_if(good, sums["loss"], 1.0))
         ratios["tokens"].update_state(sums["tokens"])
         for name, (total, count) in sums["measures"].items():
-            ratios[name].update_state(*_if(good, total, count))
+            ratios[name].update_state(*only_if(good, total, count))
 
     @property
     def _replicated(self) -> bool:
@@ -329,40 +306,3 @@ class DistributedStep:
             yield
         finally:
             self.jit_compile = wanted
-
-
-def _summed(values: Any) -> Any:
-    """Add up a structure of tensors over all replicas."""
-    context = tf.distribute.get_replica_context()
-    if context.num_replicas_in_sync == 1:
-        return values
-    flat = tf.nest.flatten(values)
-    small = [n for n, x in enumerate(flat) if not x.shape.rank]
-    if small:  # one exchange for all of them
-        stacked = tf.stack([tf.cast(flat[n], "float32") for n in small])
-        for n, x in zip(small, tf.unstack(context.all_reduce("SUM", stacked))):
-            flat[n] = x
-    large = [n for n, x in enumerate(flat) if n not in set(small)]
-    if large:
-        for n, x in zip(large, context.all_reduce("SUM", [flat[n] for n in large])):
-            flat[n] = x
-    return tf.nest.pack_sequence_as(values, flat)
-
-
-def _dense(gradient: Tensor) -> Tensor:
-    """Return the gradient of a looked-up table as a table, equal rows summed."""
-    if isinstance(gradient, tf.IndexedSlices):
-        rows = gradient.dense_shape[0]
-        return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, rows)
-    return gradient
-
-
-def _tokens(batch: Batch) -> Tensor:
-    mask = batch.get("padding_mask")
-    if mask is None:
-        return tf.cast(tf.size(batch["token_ids"]), "float32")
-    return tf.reduce_sum(tf.cast(mask, "float32"))
-
-
-def _if(good: Any, total: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    return tf.where(good, total, 0.0), tf.where(good, count, 0.0)
