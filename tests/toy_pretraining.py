@@ -91,3 +91,24 @@ def dataset(count, skip=0, **sizes):
     found = [batch(n, **sizes) for n in range(skip, count)]
     stacked = {name: np.stack([one[name] for one in found]) for name in found[0]}
     return tf.data.Dataset.from_tensor_slices(stacked)
+
+
+class Data:
+    """Batches by their number, as the loop asks for them."""
+
+    def __init__(self, total=100, **sizes):
+        self.total, self.sizes = total, sizes
+
+    def batches(self, stage, skip):
+        return dataset(
+            self.total,
+            skip,
+            rows=stage.batch_size,
+            length=stage.max_length,
+            **self.sizes,
+        )
+
+
+def held_out(stage):
+    """Two batches that no training sees."""
+    return dataset(2, rows=stage.batch_size, length=stage.max_length, seed=1)

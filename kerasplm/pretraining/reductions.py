@@ -18,12 +18,14 @@ class Ratio(keras.metrics.Metric):
 
     Args:
         name: Name of the metric.
+        shape: Of both sums: () for a mean. (N,) for the area under a ROC curve; the
+            sums are then true and false positives at N rising thresholds.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, shape: tuple[int, ...] = ()) -> None:
         super().__init__(name=name, dtype="float32")
         self.sums = keras.Variable(
-            "zeros", shape=(2,), dtype="float32", trainable=False, aggregation="none"
+            "zeros", (2, *shape), "float32", trainable=False, aggregation="none"
         )
 
     def update_state(self, total: Tensor, count: Tensor = 1.0) -> None:
@@ -32,12 +34,17 @@ class Ratio(keras.metrics.Metric):
         self.sums.assign_add(tf.stack(both))
 
     def result(self) -> Tensor:
-        """Return the mean, 0 of nothing."""
-        return tf.math.divide_no_nan(self.sums[0], self.sums[1])
+        """Return the mean, 0 of nothing; or the area."""
+        total, count = self.sums[0], self.sums[1]
+        if not total.shape.rank:
+            return tf.math.divide_no_nan(total, count)
+        # Trapezoids, as in tf.metrics.auc; the lowest threshold has all of them.
+        rate, false = (total + 1e-6) / (total[0] + 1e-6), count / (count[0] + 1e-6)
+        return tf.reduce_sum((false[:-1] - false[1:]) * (rate[:-1] + rate[1:]) / 2)
 
     def reset_state(self) -> None:
         """Begin anew."""
-        self.sums.assign(tf.zeros(2))
+        self.sums.assign(tf.zeros(self.sums.shape))
 
 
 def summed(values: Any) -> Any:

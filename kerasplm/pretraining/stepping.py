@@ -28,11 +28,14 @@ class _Prepared:
         self.ratios: dict[str, Ratio] = {}
         self.seeds: list[tuple[keras.Variable, int]] | None = None
         self.flops: int | None = None
-        self.measures: list[str] = []
+        self.measures: dict[str, tuple[int, ...]] = {}
 
     def zeros(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Return measures of nothing."""
-        return {name: (tf.zeros([]), tf.zeros([])) for name in self.measures}
+        return {
+            name: (tf.zeros(shape), tf.zeros(shape))
+            for name, shape in self.measures.items()
+        }
 
 
 class DistributedStep:
@@ -108,10 +111,13 @@ class DistributedStep:
             forward = tf.function(
                 lambda batch: self.outcome(batch, training=False)[1]
             ).get_concrete_function(spec)
-            it.measures = sorted(forward.structured_outputs)
+            it.measures = {
+                name: tuple(total.shape)
+                for name, (total, _) in forward.structured_outputs.items()
+            }
             for name in ("loss", *it.measures, "gradient_norm", "tokens", "skipped"):
                 if name not in it.ratios:
-                    it.ratios[name] = Ratio(name)
+                    it.ratios[name] = Ratio(name, it.measures.get(name, ()))
         rows = next(iter(spec.values())).shape[0]
         whole = matmul_flops(forward.graph)
         it.flops = None if whole is None or not rows else whole // rows
