@@ -185,8 +185,8 @@ class _Run:
         model.reset_metrics()
         clock, logged = time.perf_counter(), step
         while step < end:
-            logs = model.train_function(iterator)
             before, step = step, min(step + settings.steps_per_execution, end)
+            logs = model.train_function(iterator, step - before)
             due = _Due(before, step, end, settings)
             if not due.log:
                 continue
@@ -255,12 +255,10 @@ class _Run:
         count = self.settings.eval_batches
         available = int(make(stage).take(count).cardinality())
         count = available if available > 0 else count
-        data = distribute(
+        held_out = distribute(
             self.strategy, lambda: make(stage).take(count), stage.batch_size
         )
-        iterator, logs = iter(data), {}
-        for _ in range(-(-count // self.settings.steps_per_execution)):
-            logs = model.test_function(iterator)
+        logs = model.test_function(iter(held_out), count)
         found = {f"val_{name}": float(value) for name, value in logs.items()}
         found.pop("val_tokens", None)
         model.reset_metrics()

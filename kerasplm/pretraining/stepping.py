@@ -1,7 +1,6 @@
 """Training steps whose result does not depend on how a batch is divided."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +18,7 @@ Batch = Mapping[str, Tensor]
 _REPLICA = 1_000_000_007
 # So many draws of one generator fit into one step.
 _DRAWS = 2**20
+_OF_TRAINING = ("gradient_norm", "skipped")
 
 
 class _Prepared:
@@ -73,6 +73,10 @@ class DistributedStep:
     accumulation: int = 1
     optimizer: Any
     compiled: bool
+    run_eagerly: bool
+    steps_per_execution: int
+    train_function: Any
+    test_function: Any
     jit_compile: Any
     trainable_variables: list[keras.Variable]
     variables: list[keras.Variable]
@@ -168,18 +172,58 @@ class DistributedStep:
             return {"loss": loss, "measures": measures, "tokens": tokens(batch)}
 
         self._record(summed(self._alone(measured)(batch, counts)), True)
-        hidden = ("gradient_norm", "skipped")
-        return {n: ratio.result() for n, ratio in ratios.items() if n not in hidden}
+        return {n: r.result() for n, r in ratios.items() if n not in _OF_TRAINING}
 
     def make_train_function(self, force: bool = False) -> Any:
-        """Make the function that trains; several replicas are compiled one by one."""
-        with self._outer_compilation():
-            return super().make_train_function(force)  # type: ignore[misc]
+        """Make what trains on the next batches of an iterator."""
+        if force or self.train_function is None:
+            self.train_function = self._function(self.train_step, ())
+        return self.train_function
 
     def make_test_function(self, force: bool = False) -> Any:
-        """Make the function that measures, in the same way."""
-        with self._outer_compilation():
-            return super().make_test_function(force)  # type: ignore[misc]
+        """Make what measures the next batches of an iterator."""
+        if force or self.test_function is None:
+            self.test_function = self._function(self.test_step, _OF_TRAINING)
+        return self.test_function
+
+    def _function(self, step: Any, hidden: Sequence[str]) -> Callable[..., Any]:
+        """Return a function of an iterator and a number of steps.
+
+        That of Keras cannot take several steps at once under a strategy. XLA compiles
+        for one device: of several replicas each is compiled alone, see `_alone`.
+        """
+        strategy, eager = self.distribute_strategy, self.run_eagerly
+
+        def one(data: Any) -> None:
+            strategy.run(step, args=(data,))
+
+        if not eager:
+            whole = self.jit_compile and not (self._replicated or self._on_tpu)
+            one = tf.function(one, jit_compile=whole)
+
+        def many(iterator: Any, count: Any) -> dict[str, Tensor]:
+            def body(n: Tensor) -> list[Tensor]:
+                one(iterator.get_next())
+                return [n + 1]
+
+            tf.while_loop(lambda n: n < count, body, [tf.constant(0)])
+            return {
+                name: ratio.result()
+                for name, ratio in self._prepared.ratios.items()
+                if name not in hidden
+            }
+
+        compiled = many if eager else tf.function(many, autograph=False)
+
+        def function(iterator: Any, count: int | None = None) -> dict[str, Tensor]:
+            count = count or self.steps_per_execution
+            if not hasattr(iterator, "get_next"):  # `train_on_batch` has one batch
+                batches = tf.data.Dataset.from_tensors(next(iterator)[0])
+                iterator, count = iter(batches), 1
+            found: dict[str, Tensor] = compiled(iterator, tf.constant(count))
+            return found
+
+        return function
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
@@ -302,13 +346,3 @@ class DistributedStep:
             compiled: Callable[..., Any] = tf.function(function, jit_compile=True)
             return compiled
         return function
-
-    @contextlib.contextmanager
-    def _outer_compilation(self) -> Iterator[None]:
-        wanted = self.jit_compile
-        if self._replicated or self._on_tpu:
-            self.jit_compile = False
-        try:
-            yield
-        finally:
-            self.jit_compile = wanted
