@@ -1,7 +1,8 @@
 """One process of a small pre-training: python -m tests.pretraining_process FACTS.
 
 FACTS is JSON: output, settings; optional strategy, devices (virtual processors),
-dropout, kill (seconds of training after which the process kills itself).
+dropout, kill (seconds after the first batch at which the process kills itself), fail
+(number of the batch at which the data end).
 """
 
 import json
@@ -104,7 +105,8 @@ def main(facts):
             if "kill" in facts:
                 die = (os.getpid(), signal.SIGKILL)
                 threading.Timer(facts.pop("kill"), os.kill, die).start()
-            return super().batches(stage, skip)
+            found = super().batches(stage, skip)
+            return found.take(facts["fail"] - skip) if "fail" in facts else found
 
     pretrain(
         lambda: toy.model(dropout=facts.get("dropout", 0.0)),
