@@ -9,6 +9,7 @@ from keras import ops
 from kerasplm import masks
 from kerasplm.config import Config
 from kerasplm.layers import ACTIVATIONS, Block, Embeddings, initializer
+from kerasplm.recompute import recomputed
 from kerasplm.relative import relative_table, rotations
 
 Tensor = Any
@@ -29,6 +30,12 @@ class Encoder(keras.Model):
         config: Sizes and choices.
         name: Name of the model.
         family: Whose checkpoint it was loaded from; only kept, for saving.
+        tables: The embeddings of another encoder whose word, segment and position
+            tables and norm are used instead of new ones (ELECTRA's generator).
+
+    Attributes:
+        recompute: Whether training keeps only the outputs of the blocks and computes
+            their inside a second time for the gradients.
 
     Example:
         >>> encoder = Encoder(Config(vocab_size=100, hidden_size=24,
@@ -45,12 +52,14 @@ class Encoder(keras.Model):
         config: Config,
         name: str = "encoder",
         family: str | None = None,
+        tables: Embeddings | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.config = config
         self.family = family
-        self.embeddings = Embeddings(config)
+        self.recompute = False
+        self.embeddings = Embeddings(config, tables=tables)
         self.blocks = [Block(config, name=name) for name in self._block_names()]
         self.pooler = None
         if config.pooler != "none":
@@ -155,7 +164,18 @@ class Encoder(keras.Model):
                 positions = ops.arange(length)[None]
             rotary = rotations(self.config, positions, x.dtype)
         states, all_scores = [x], []
+        inside = return_hidden_states or return_attention_scores
+        lean = bool(self.recompute and training and not inside)
         for block in self.layers_in_order():
+            if lean:
+                x = recomputed(block)(
+                    x,
+                    attention_mask=mask,
+                    relative=relative,
+                    rotary=rotary,
+                    training=training,
+                )
+                continue
             x, scores, summed = block(
                 x,
                 attention_mask=mask,

@@ -82,11 +82,26 @@ class ConfiguredLayer(keras.layers.Layer):
 
 
 class Embeddings(ConfiguredLayer):
-    """Sum the word, segment and position vectors, normalise, map to width D."""
+    """Sum the word, segment and position vectors, normalise, map to width D.
 
-    def __init__(self, config: Config, name: str = "embeddings") -> None:
+    With `tables` the tables and the norm are those of other embeddings: both have the
+    same variables.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        name: str = "embeddings",
+        tables: "Embeddings | None" = None,
+    ) -> None:
         super().__init__(config, name)
-        self.norm = norm(config, "norm")
+        self.tied = tables is not None
+        if tables is not None:
+            # Only these: the projection of the other embeddings is theirs alone.
+            self.word, self.type = tables.word, tables.type
+            self.position, self.norm = tables.position, tables.norm
+        else:
+            self.norm = norm(config, "norm")
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
         self.projection: keras.layers.Dense | None = None
         if config.has_projection:
@@ -95,6 +110,12 @@ class Embeddings(ConfiguredLayer):
 
     def build(self, input_shape: Any = None) -> None:
         """Create the tables."""
+        if not self.tied:
+            self._build_tables()
+        if self.projection is not None:
+            self.projection.build((None, None, self.config.word_size))
+
+    def _build_tables(self) -> None:
         config = self.config
         width = config.table_size
         self.word = self._table("word", config.vocab_size, config.word_size)
@@ -105,8 +126,6 @@ class Embeddings(ConfiguredLayer):
             rows = config.max_position_embeddings
             self.position = self._table("position", rows, width)
         self.norm.build((None, None, width))
-        if self.projection is not None:
-            self.projection.build((None, None, config.word_size))
 
     def _table(self, name: str, rows: int, width: int) -> keras.Variable:
         # autocast=False: in mixed precision only the looked-up rows are cast.

@@ -29,7 +29,7 @@ def save_checkpoint(
     Args:
         model: `Encoder`, `PretrainedModel`, `Seq2Seq` or a task model such as
             `Classifier`; or several that belong in one checkpoint, such as ELECTRA's
-            discriminator and generator.
+            discriminator and generator; or an `Electra`, which holds both.
         prefix: Path such as "out/bert_model.ckpt"; writes .index and .data-* under
             it, and beside it the configuration and the file "checkpoint".
         family: Name of the family; default is that from which the model was loaded,
@@ -44,7 +44,8 @@ def save_checkpoint(
     Example:
         >>> save_checkpoint(encoder, "out/bert_model.ckpt")  # doctest: +SKIP
     """
-    models = list(model) if isinstance(model, list | tuple) else [model]
+    several = model if isinstance(model, list | tuple) else None
+    models = list(several or getattr(model, "networks", [model]))
     families = [family_of(m, family) for m in models]
     path = Path(str(prefix).removesuffix(".index")).expanduser()
     if str(prefix).endswith("/") or path.is_dir():
