@@ -25,7 +25,9 @@ def state_variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
     Args:
         model: Compiled; the optimizer is built if it is not.
     """
-    model.optimizer.build(model.trainable_variables)
+    # That which scales the loss would make its variables anew.
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     every = [*model.variables, *model.optimizer.variables]
     # Counters in the names of generators differ from process to process.
     return [(f"{n}:{list(v.shape)}:{v.name}", v) for n, v in enumerate(every)]

@@ -97,24 +97,24 @@ def main(facts):
         )
     strategy = strategy_of(facts.get("strategy", "cpu"))
     from kerasplm.pretraining.loop import pretrain
-    from kerasplm.pretraining.settings import Settings
+    from kerasplm.pretraining.training_settings import Settings
     from tests import toy_pretraining as toy
 
     class Data(toy.Data):
-        def batches(self, stage, skip):
+        def batches(self, stage, skip, shard, replicas):
             if "kill" in facts:
                 die = (os.getpid(), signal.SIGKILL)
                 threading.Timer(facts.pop("kill"), os.kill, die).start()
-            found = super().batches(stage, skip)
+            found = super().batches(stage, skip, shard, replicas)
             return found.take(facts["fail"] - skip) if "fail" in facts else found
 
+    settings = Settings(**facts["settings"])
     pretrain(
         lambda: toy.model(dropout=facts.get("dropout", 0.0)),
-        Data(facts["settings"]["steps"]),
+        Data(settings),
         facts["output"],
-        settings=Settings(**facts["settings"]),
+        settings=settings,
         strategy=strategy,
-        evaluation=toy.held_out,
         show=False,
     )
 

@@ -4,7 +4,7 @@ import pytest
 
 from kerasplm.pretraining.logs import read_history
 from kerasplm.pretraining.loop import pretrain
-from kerasplm.pretraining.settings import Settings
+from kerasplm.pretraining.training_settings import Settings
 from tests import toy_pretraining as toy
 from tests.pretraining_process import SETTINGS, finish, start, workers
 
@@ -22,13 +22,9 @@ MEASURED += ("masked_lm_accuracy", "pair_accuracy", "learning_rate")
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The history of one device."""
+    settings, folder = Settings(**SETTINGS), tmp_path_factory.mktemp("alone")
     result = pretrain(
-        toy.model,
-        toy.Data(),
-        tmp_path_factory.mktemp("alone"),
-        settings=Settings(**SETTINGS),
-        evaluation=toy.held_out,
-        show=False,
+        toy.model, toy.Data(settings), folder, settings=settings, show=False
     )
     assert result.history[0]["gradient_norm"] > SETTINGS["clip_norm"]
     return result.history

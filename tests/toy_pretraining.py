@@ -1,7 +1,5 @@
 """A model and data of the smallest size, for the loop of pre-training."""
 
-from typing import NamedTuple
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,6 +7,8 @@ from keras import ops
 
 from kerasplm import Config, Encoder, PretrainedModel
 from kerasplm.pretraining.stepping import DistributedStep
+from kerasplm.pretraining.strategies import divided
+from kerasplm.pretraining.terms import Term
 
 SIZES = {
     "vocab_size": 50,
@@ -18,13 +18,6 @@ SIZES = {
     "intermediate_size": 64,
     "max_position_embeddings": 16,
 }
-
-
-class Term(NamedTuple):
-    total: object
-    count: object
-    epsilon: float
-    weight: float
 
 
 class Toy(DistributedStep, PretrainedModel):
@@ -96,19 +89,15 @@ def dataset(count, skip=0, **sizes):
 class Data:
     """Batches by their number, as the loop asks for them."""
 
-    def __init__(self, total=100, **sizes):
-        self.total, self.sizes = total, sizes
+    def __init__(self, settings):
+        self.stages = settings.parts()
 
-    def batches(self, stage, skip):
-        return dataset(
-            self.total,
-            skip,
-            rows=stage.batch_size,
-            length=stage.max_length,
-            **self.sizes,
-        )
+    def batches(self, stage, skip, shard, replicas):
+        steps, length, rows = self.stages[stage]
+        found = dataset(steps, skip, rows=rows, length=length, seed=stage)
+        return divided(found, shard, replicas)
 
-
-def held_out(stage):
-    """Two batches that no training sees."""
-    return dataset(2, rows=stage.batch_size, length=stage.max_length, seed=1)
+    def held_out(self, stage, count, shard, replicas):
+        _, length, rows = self.stages[stage]
+        found = dataset(min(count, 2), rows=rows, length=length, seed=100)
+        return divided(found, shard, replicas)

@@ -9,17 +9,22 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from kerasplm.errors import ConfigError
+from kerasplm.errors import ConfigError, DataError
 from kerasplm.pretraining.flops import measured_peak
 from kerasplm.pretraining.logs import Log, Silence
 from kerasplm.pretraining.results import Result, write_results
-from kerasplm.pretraining.settings import Settings, Stage, optimizer_of, schedule_of
 from kerasplm.pretraining.state import Checkpoints, Position
 from kerasplm.pretraining.strategies import (
     check_same,
     describe,
     distribute,
     is_chief,
+)
+from kerasplm.pretraining.training_settings import (
+    Settings,
+    Stage,
+    optimizer_of,
+    schedule_of,
 )
 from kerasplm.saving import save_checkpoint
 from kerasplm.tasks.optimizing import precision
@@ -29,10 +34,22 @@ _LOWEST_SCALE = 2.0**-20
 
 
 class Data(Protocol):
-    """What a training reads: the same batches in the same order, from any place."""
+    """What a training reads: the same batches in the same order, from any place.
 
-    def batches(self, stage: Stage, skip: int) -> tf.data.Dataset:
-        """Return whole batches from number `skip` of all batches of the training on."""
+    Both methods give the rows of one machine in as many parts as it has replicas, see
+    `strategies.divided`.
+    """
+
+    def batches(
+        self, stage: int, skip: int, shard: tuple[int, int], replicas: int
+    ) -> tf.data.Dataset:
+        """Return the batches of a stage after its first `skip` ones."""
+        ...
+
+    def held_out(
+        self, stage: int, count: int, shard: tuple[int, int], replicas: int
+    ) -> tf.data.Dataset | None:
+        """Return `count` batches or fewer for the evaluation; None has none."""
         ...
 
 
@@ -43,7 +60,6 @@ def pretrain(
     *,
     settings: Settings,
     strategy: tf.distribute.Strategy | None = None,
-    evaluation: Callable[[Stage], tf.data.Dataset] | None = None,
     export: Callable[[keras.Model, Path], None] | None = None,
     show: bool = True,
     facts: Mapping[str, Any] | None = None,
@@ -64,7 +80,6 @@ def pretrain(
             machines need a folder that all of them see.
         settings: The choices.
         strategy: On what to train, see `strategy_of`; None: one device.
-        evaluation: Makes the held-out batches of a stage, each of its size.
         export: Writes the model into a folder; default under its TF1 names.
         show: Whether to tell on the terminal how it goes.
         facts: More for `results.json`.
@@ -82,7 +97,7 @@ def pretrain(
     """
     strategy = strategy or tf.distribute.get_strategy()
     folder = Path(output).expanduser()
-    run = _Run(folder, data, settings, strategy, evaluation, export or _export)
+    run = _Run(folder, data, settings, strategy, export or _export)
     model = run.begin(build)
     with run.log(show) as log:
         if is_chief(strategy):
@@ -106,11 +121,10 @@ class _Run:
         data: Data,
         settings: Settings,
         strategy: tf.distribute.Strategy,
-        evaluation: Callable[[Stage], tf.data.Dataset] | None,
         export: Callable[[keras.Model, Path], None],
     ) -> None:
         self.folder, self.data, self.settings = folder, data, settings
-        self.strategy, self.evaluation = strategy, evaluation
+        self.strategy = strategy
         self.chief = is_chief(strategy)
         self.checkpoints = Checkpoints(
             folder, settings.keep, lambda goal: export(self.model, goal)
@@ -146,14 +160,12 @@ class _Run:
         """Return the log: only one process writes."""
         if not self.chief:
             return Silence()
-        rows = self.settings.batch_size // self.strategy.num_replicas_in_sync
-        stage = self.settings.parts()[0]._replace(batch_size=rows)
-        self.model.prepare(self.data.batches(stage, 0).element_spec)
+        self._prepare(0, 0)
         names = [metric.name for metric in self.model.metrics]
         columns = [*names, "learning_rate", "tokens_per_second", "utilisation"]
         columns.append("loss_scale")
         hidden = ("gradient_norm", "skipped", "tokens")
-        if self.evaluation is not None:
+        if self.data.held_out(0, 1, (0, 1), 1) is not None:
             columns += [f"val_{name}" for name in names if name not in hidden]
         end = self.settings.steps
         return Log(self.folder, columns, self.position.step, end, show)
@@ -161,32 +173,41 @@ class _Run:
     def train(self, log: Any) -> None:
         """Run through all stages that are left."""
         begin = 0
-        for stage in self.settings.parts():
+        for number, stage in enumerate(self.settings.parts()):
             end = begin + stage.steps
             if self.position.step < end:
-                self._stage(stage, begin, end, log)
+                self._stage(number, begin, end, log)
             begin = end
 
-    def _stage(self, stage: Stage, begin: int, end: int, log: Any) -> None:
+    def _prepare(self, number: int, skip: int) -> None:
+        machines = max(1, self.strategy.num_replicas_in_sync)
+        # One replica's rows: as if each were a machine of its own.
+        one = self.data.batches(number, skip, (0, machines), 1)
+        self.model.prepare(one.element_spec)
+
+    def _stage(self, number: int, begin: int, end: int, log: Any) -> None:
+        stage = self.settings.parts()[number]
         settings, model = self.settings, self.model
         step = self.position.step
 
-        def batches() -> tf.data.Dataset:
-            # Exactly as many as are left: the last execution may be a short one.
-            return self.data.batches(stage, step).take(end - step)
+        def make(shard: tuple[int, int], replicas: int) -> tf.data.Dataset:
+            return self.data.batches(number, step - begin, shard, replicas)
 
-        rows = stage.batch_size // self.strategy.num_replicas_in_sync
-        spec = self.data.batches(stage, step).element_spec
-        model.prepare({name: _of_rows(x, rows) for name, x in spec.items()})
+        self._prepare(number, step - begin)
         # Each stage has its own shapes: one function for both would have open ones.
         model.make_train_function(force=True)
         model.make_test_function(force=True)
-        iterator = iter(distribute(self.strategy, batches, stage.batch_size))
+        iterator = iter(distribute(self.strategy, make))
         model.reset_metrics()
         clock, logged = time.perf_counter(), step
         while step < end:
             before, step = step, min(step + settings.steps_per_execution, end)
-            logs = model.train_function(iterator, step - before)
+            try:
+                logs = model.train_function(iterator, step - before)
+            except (StopIteration, tf.errors.OutOfRangeError) as error:
+                raise DataError(
+                    f"the data ended before step {step} of {settings.steps}"
+                ) from error
             due = _Due(before, step, end, settings)
             if not due.log:
                 continue
@@ -199,8 +220,8 @@ class _Run:
             self.position.tokens += values["tokens"] * count
             values |= self._speed(values, stage, seconds, count, step)
             model.reset_metrics()
-            if due.evaluation and self.evaluation is not None:
-                values |= self._evaluate(stage, step)
+            if due.evaluation:
+                values |= self._evaluate(number, step)
             left = values.pop("seconds_left")
             log.write(step, values)
             log.progress(step, {**values, "seconds_left": left})
@@ -249,16 +270,17 @@ class _Run:
             found["loss_scale"] = _number(scale)
         return found
 
-    def _evaluate(self, stage: Stage, step: int) -> dict[str, float]:
-        assert self.evaluation is not None
-        make, model = self.evaluation, self.model
-        count = self.settings.eval_batches
-        available = int(make(stage).take(count).cardinality())
-        count = available if available > 0 else count
-        held_out = distribute(
-            self.strategy, lambda: make(stage).take(count), stage.batch_size
-        )
-        logs = model.test_function(iter(held_out), count)
+    def _evaluate(self, number: int, step: int) -> dict[str, float]:
+        model, count = self.model, self.settings.eval_batches
+        whole = self.data.held_out(number, count, (0, 1), 1)
+        if whole is None:
+            return {}
+        count = min(count, int(whole.reduce(0, lambda n, _: n + 1)))
+
+        def make(shard: tuple[int, int], replicas: int) -> Any:
+            return self.data.held_out(number, count, shard, replicas)
+
+        logs = model.test_function(iter(distribute(self.strategy, make)), count)
         found = {f"val_{name}": float(value) for name, value in logs.items()}
         found.pop("val_tokens", None)
         model.reset_metrics()
@@ -304,10 +326,6 @@ def _check_rows(stage: Stage, settings: Settings, strategy: Any) -> None:
         )
 
 
-def _of_rows(spec: tf.TensorSpec, rows: int) -> tf.TensorSpec:
-    return tf.TensorSpec([rows, *spec.shape[1:]], spec.dtype)
-
-
 def _jit(settings: Settings) -> bool:
     if settings.jit is not None:
         return settings.jit
@@ -319,4 +337,5 @@ def _number(variable: Any) -> float:
 
 
 def _export(model: keras.Model, folder: Path) -> None:
-    save_checkpoint(model, folder / "model.ckpt")
+    # ELECTRA's two networks belong into one checkpoint.
+    save_checkpoint(getattr(model, "networks", model), folder / "model.ckpt")

@@ -11,8 +11,8 @@ import tensorflow as tf
 from kerasplm._version import VERSION
 from kerasplm.files import write_bytes, write_json
 from kerasplm.pretraining.logs import Row
-from kerasplm.pretraining.settings import Settings
 from kerasplm.pretraining.state import Position
+from kerasplm.pretraining.training_settings import Settings
 from kerasplm.report.pictures import curves
 
 RESULTS = "results.json"

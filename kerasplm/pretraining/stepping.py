@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from kerasplm.errors import ConfigError
+from kerasplm.pretraining.executing import steps_on_iterator
 from kerasplm.pretraining.flops import matmul_flops
 from kerasplm.pretraining.reductions import Ratio, dense, only_if, summed, tokens
 
@@ -78,7 +79,6 @@ class DistributedStep:
     train_function: Any
     test_function: Any
     jit_compile: Any
-    trainable_variables: list[keras.Variable]
     variables: list[keras.Variable]
     distribute_strategy: tf.distribute.Strategy
     outcome: Callable[..., tuple[Mapping[str, Any], Mapping[str, Any]]]
@@ -108,7 +108,8 @@ class DistributedStep:
             ]
         with self.distribute_strategy.scope():
             if self.compiled and self.optimizer is not None:
-                self.optimizer.build(self.trainable_variables)
+                if not self.optimizer.built:
+                    self.optimizer.build(self._trained)
                 # They are reduced before they are clipped; not once more.
                 inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
                 inner._all_reduce_sum_gradients = list
@@ -148,7 +149,7 @@ class DistributedStep:
         gradients, sums = summed(gradients), summed(found)
         scale = tf.cast(self.optimizer.scale_loss(1.0), "float32")
         norm = tf.linalg.global_norm(list(gradients.values())) / scale
-        weights = self.trainable_variables
+        weights = self._trained
         pairs = [(g, weights[self._present[n]]) for n, g in gradients.items()]
         self.optimizer.apply_gradients(pairs)
         good = tf.constant(True)
@@ -187,43 +188,11 @@ class DistributedStep:
         return self.test_function
 
     def _function(self, step: Any, hidden: Sequence[str]) -> Callable[..., Any]:
-        """Return a function of an iterator and a number of steps.
-
-        That of Keras cannot take several steps at once under a strategy. XLA compiles
-        for one device: of several replicas each is compiled alone, see `_alone`.
-        """
-        strategy, eager = self.distribute_strategy, self.run_eagerly
-
-        def one(data: Any) -> None:
-            strategy.run(step, args=(data,))
-
-        if not eager:
-            whole = self.jit_compile and not (self._replicated or self._on_tpu)
-            one = tf.function(one, jit_compile=whole)
-
-        def many(iterator: Any, count: Any) -> dict[str, Tensor]:
-            def body(n: Tensor) -> list[Tensor]:
-                one(iterator.get_next())
-                return [n + 1]
-
-            tf.while_loop(lambda n: n < count, body, [tf.constant(0)])
-            return {
-                name: ratio.result()
-                for name, ratio in self._prepared.ratios.items()
-                if name not in hidden
-            }
-
-        compiled = many if eager else tf.function(many, autograph=False)
-
-        def function(iterator: Any, count: int | None = None) -> dict[str, Tensor]:
-            count = count or self.steps_per_execution
-            if not hasattr(iterator, "get_next"):  # `train_on_batch` has one batch
-                batches = tf.data.Dataset.from_tensors(next(iterator)[0])
-                iterator, count = iter(batches), 1
-            found: dict[str, Tensor] = compiled(iterator, tf.constant(count))
-            return found
-
-        return function
+        # XLA compiles for one device: of several replicas each is compiled alone.
+        whole = bool(self.jit_compile) and not (self._replicated or self._on_tpu)
+        ratios = self._prepared.ratios
+        shown = {name: r for name, r in ratios.items() if name not in hidden}
+        return steps_on_iterator(self, step, whole, shown, ratios["tokens"])
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
@@ -242,6 +211,11 @@ class DistributedStep:
                 }
             )
 
+    @property
+    def _trained(self) -> list[keras.Variable]:
+        found: Any = self
+        return list(found.trainable_variables)
+
     def _step(self) -> Tensor:
         return tf.cast(tf.convert_to_tensor(self.optimizer.iterations), "int64")
 
@@ -256,7 +230,7 @@ class DistributedStep:
     def _gradients(self, batch: Batch, counts: Batch) -> dict[str, Any]:
         """Run through the rows of this replica, part by part."""
         parts = self.accumulation
-        weights = self.trainable_variables
+        weights = self._trained
         rows = next(iter(batch.values())).shape[0]
         if parts < 1 or (rows is not None and rows % parts):
             raise ConfigError(
@@ -343,6 +317,8 @@ class DistributedStep:
     def _alone(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Compile what one replica does between two exchanges."""
         if self._replicated and not self._on_tpu and self.jit_compile:
-            compiled: Callable[..., Any] = tf.function(function, jit_compile=True)
+            compiled: Callable[..., Any] = tf.function(
+                function, jit_compile=True, autograph=False
+            )
             return compiled
         return function

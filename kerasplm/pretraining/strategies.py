@@ -96,51 +96,63 @@ def describe(strategy: tf.distribute.Strategy) -> str:
 
 def distribute(
     strategy: tf.distribute.Strategy,
-    batches: Callable[[], tf.data.Dataset],
-    batch_size: int,
+    make: Callable[[tuple[int, int], int], tf.data.Dataset],
 ) -> Any:
     """Give each replica its rows of every batch.
 
     Replica r of n gets the rows from r/n to (r+1)/n of each, whatever the machines, so
-    that the batches of a training are those of one device. Every machine makes whole
-    batches and takes its share.
+    that the batches of a training are those of one device.
 
     Args:
         strategy: As `strategy_of` returned it.
-        batches: Makes the data set of whole batches, dictionaries of (B, ...).
-        batch_size: Rows of a whole batch.
+        make: Makes a data set of (number of this machine, number of machines) and of
+            the number of its replicas: the rows of this machine in so many parts, one
+            after the other; see `divided`.
 
     Returns:
         A data set to iterate over, distributed if there are several replicas.
-
-    Raises:
-        ConfigError: The rows do not go round.
     """
     replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        raise ConfigError(
-            f"a batch of {batch_size} rows cannot be divided evenly among {replicas} "
-            "replicas; choose a multiple"
-        )
     if replicas == 1 and not _of_workers(strategy):
-        return batches()
-    rows = batch_size // replicas
+        return make((0, 1), 1)
 
     def its_own(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        local = replicas // context.num_input_pipelines
-        first = context.input_pipeline_id * local * rows
-
-        def pieces(batch: Mapping[str, Any]) -> dict[str, Any]:
-            return {
-                name: tf.reshape(
-                    x[first : first + local * rows], [local, rows, *x.shape[1:]]
-                )
-                for name, x in batch.items()
-            }
-
-        return batches().map(pieces).unbatch().prefetch(2 * local)
+        machines = context.num_input_pipelines
+        shard = (context.input_pipeline_id, machines)
+        return make(shard, replicas // machines)
 
     return strategy.distribute_datasets_from_function(its_own)
+
+
+def divided(
+    batches: tf.data.Dataset, shard: tuple[int, int], replicas: int
+) -> tf.data.Dataset:
+    """Divide whole batches among machines and their replicas, as `distribute` wants.
+
+    Args:
+        batches: Dictionaries of (B, ...), B static and a multiple of all replicas.
+        shard: Number of this machine, and of all.
+        replicas: How many this machine has.
+
+    Returns:
+        `replicas` elements for each batch: the rows of this machine.
+
+    Example:
+        >>> whole = tf.data.Dataset.from_tensors({"x": [1, 2, 3, 4]})
+        >>> [list(b["x"].numpy()) for b in divided(whole, (1, 2), 2)]
+        [[3], [4]]
+    """
+    machine, machines = shard
+
+    def pieces(batch: Mapping[str, Any]) -> dict[str, Any]:
+        rows = next(iter(batch.values())).shape[0] // (machines * replicas)
+        own = slice(machine * replicas * rows, (machine + 1) * replicas * rows)
+        return {
+            name: tf.reshape(x[own], [replicas, rows, *x.shape[1:]])
+            for name, x in batch.items()
+        }
+
+    return batches.map(pieces).unbatch()
 
 
 def check_same(strategy: tf.distribute.Strategy, step: int, folder: Path) -> None:
