@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
-from kerasplm import cli_finetune, cli_predict
+from kerasplm import cli_finetune, cli_predict, cli_pretrain
 from kerasplm._version import VERSION
 from kerasplm.errors import CatalogueError, PLMError, describe
 
@@ -55,6 +55,7 @@ app.command()(cli_finetune.submit)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.embed)
 app.command()(cli_finetune.tasks)
+app.command()(cli_pretrain.pretrain)
 
 
 @app.command()
