@@ -71,7 +71,8 @@ def pretrain(
     stages: Annotated[
         list[str] | None,
         typer.Option(
-            help="Part of the training, STEPS:LENGTH or STEPS:LENGTH:BATCH_SIZE. May be given several times.",
+            help="Part of the training, STEPS:LENGTH or STEPS:LENGTH:BATCH_SIZE. "
+            "May be given several times.",
             metavar="STAGE",
         ),
     ] = None,
@@ -224,11 +225,9 @@ def pretrain(
         eval_data=eval_data,
     )
     result = job.run()
-    best = result.position.best_step
-    typer.echo(
-        f"{result.folder}: {result.position.step} steps"
-        + ("" if best is None else f", best checkpoint step-{best:08d}")
-    )
+    step = result.position.best_step
+    told = "" if step is None else f", best checkpoint step-{step:08d}"
+    typer.echo(f"{result.folder}: {result.position.step} steps{told}")
 
 
 def _sorted(more: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,6 +10,7 @@ from kerasplm.errors import ConfigError, DataError
 from kerasplm.pretraining.batches import batches, staged_batches
 from kerasplm.pretraining.dynamic import Masking
 from kerasplm.pretraining.pipeline import Data, Pipeline, Stage
+from kerasplm.pretraining.sources import find_records
 from kerasplm.tasks.choices import check_types
 
 
@@ -124,7 +125,7 @@ class Corpus:
                 found = self.held_out(stage, 1, (0, 1), 1)
                 if found is not None and not int(found.reduce(0, lambda n, _: n + 1)):
                     raise DataError(
-                        f"{evaluation}: expected a batch of "
+                        f"{find_records(evaluation).files[0]}: expected a batch of "
                         f"{stages[stage].batch_size} rows or more, found fewer rows"
                     )
 

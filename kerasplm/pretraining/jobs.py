@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -247,13 +248,10 @@ class Job:
         chosen = dataclasses.asdict(self.settings)
         settings = {n: x for n, x in chosen.items() if n not in WITHOUT_EFFECT}
         text = "\n".join(tokenizer.vocab)
-        start = self.model
-        if start is None:
-            start = hashlib.sha256(Path(str(self.config)).read_bytes()).hexdigest()
-        else:
-            start = digest(start)
-        return {
-            "model": start,
+        start = self._start()
+        begun = start.to_dict() if isinstance(start, Config) else digest(start)
+        facts = {
+            "model": begun,
             "objectives": list(self.objectives),
             "electra": dict(self.electra),
             "fields": dict(self.fields),
@@ -265,3 +263,4 @@ class Job:
             ],
             "vocabulary": hashlib.sha256(text.encode()).hexdigest(),
         }
+        return dict(json.loads(json.dumps(facts)))  # a tuple is read back as a list
