@@ -8,7 +8,8 @@ from keras import ops
 
 from kerasplm import masks
 from kerasplm.config import Config
-from kerasplm.layers import ACTIVATIONS, Block, Embeddings, initializer
+from kerasplm.embeddings import Embeddings
+from kerasplm.layers import ACTIVATIONS, Block, initializer
 from kerasplm.recompute import recomputed
 from kerasplm.relative import relative_table, rotations
 

@@ -6,9 +6,10 @@ import keras
 from keras import ops
 
 from kerasplm.config import Config
+from kerasplm.embeddings import Embeddings
 from kerasplm.encoder import Encoder, Inputs
 from kerasplm.errors import ConfigError
-from kerasplm.layers import ACTIVATIONS, ConfiguredLayer, Embeddings, initializer, norm
+from kerasplm.layers import ACTIVATIONS, ConfiguredLayer, initializer, norm
 
 Tensor = Any
 

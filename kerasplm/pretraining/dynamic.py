@@ -106,9 +106,9 @@ class Masking:
             **fields: As for `Masking`.
         """
         special = {*fields.pop("special_ids"), fields["mask_id"]}
-        shares = {"unit": "token", "mask_share": 0.85, "random_share": 0.0}
+        shares: dict[str, Any] = {"mask_share": 0.85, "random_share": 0.0}
         return cls(
-            **shares | fields,
+            **{"unit": "token", **shares, **fields},
             special_ids=tuple(sorted(special)),
             with_replacement=with_replacement,
         )
@@ -150,7 +150,8 @@ class Masking:
         maskable = tf.sequence_mask(lengths, length)
         for special in self.special_ids:
             maskable &= token_ids != special
-        draws = uniform(seeds, (4, max(length, self.max_predictions)))
+        # Those of a token do not depend on how many places follow it.
+        draws = uniform(seeds, (max(length, self.max_predictions), 4))
         if self.with_replacement:
             return self._drawn_twice(token_ids, lengths, maskable, draws)
         if self.unit == "token":
@@ -160,10 +161,10 @@ class Masking:
         )
         word, sizes, runs = _words(maskable, boundaries)
         chosen = self._choose(
-            sizes, runs, budget, draws[:, 0, :length], draws[:, 1, :length]
+            sizes, runs, budget, draws[:, :length, 0], draws[:, :length, 1]
         )
         masked = maskable & tf.gather(chosen, word, batch_dims=1)
-        what, which = draws[:, 2, :length], draws[:, 3, :length]
+        what, which = draws[:, :length, 2], draws[:, :length, 3]
         new = tf.where(what < self.mask_share, self.mask_id, token_ids)
         if self.random_share > 0:
             table = tf.constant(self._random_table(), "int32")
@@ -265,11 +266,11 @@ class Masking:
         chosen = tf.clip_by_value(tf.cast(chosen, "int32"), 1, slots)
         used = tf.sequence_mask(tf.where(count > 0, chosen, 0), slots)
         candidates = tf.argsort(tf.where(maskable, 0, 1), axis=1, stable=True)
-        place = draws[:, 0, :slots] * tf.cast(count, "float32")[:, None]
+        place = draws[:, :slots, 0] * tf.cast(count, "float32")[:, None]
         place = tf.cast(place, "int32")
         positions = tf.gather(candidates, place, batch_dims=1) * tf.cast(used, "int32")
         ids = tf.gather(token_ids, positions, batch_dims=1) * tf.cast(used, "int32")
-        replaced = tf.where(draws[:, 1, :slots] < self.mask_share, positions, 0)
+        replaced = tf.where(draws[:, :slots, 1] < self.mask_share, positions, 0)
         fill = tf.fill(tf.shape(positions), self.mask_id)
         return {
             "token_ids": scatter_update(token_ids, fill, replaced)[0],

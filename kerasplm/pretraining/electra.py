@@ -61,8 +61,7 @@ class Electra(Outcomes, keras.Model):
         self.options = ElectraOptions(**options)
         check(self.options, generator, discriminator)
         tied = not self.options.untied_generator_embeddings
-        two = generator is not None and discriminator not in (None, generator)
-        if two and tied:
+        if tied and generator is not None and discriminator is not None:
             generator = with_tables_of(discriminator, generator)
         self.generator = generator
         self.discriminator = discriminator

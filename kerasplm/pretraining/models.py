@@ -142,14 +142,19 @@ class PretrainingModel(Outcomes, PretrainedModel):
         return [one for one in variables if id(one) not in without]
 
     def call(
-        self, inputs: Batch, training: bool | None = None, **wanted: bool
+        self,
+        inputs: Batch,
+        training: bool | None = None,
+        return_hidden_states: bool = False,
+        return_attention_scores: bool = False,
     ) -> dict[str, Any]:
         """Run the encoder and every head.
 
         Args:
             inputs: A batch; its targets are passed over.
             training: Whether dropout is on.
-            **wanted: As for `Encoder`.
+            return_hidden_states: As for `Encoder`.
+            return_attention_scores: As for `Encoder`.
 
         Returns:
             As `PretrainedModel`. Of packed rows `pooled_output` (B, S, D) and
@@ -158,7 +163,9 @@ class PretrainingModel(Outcomes, PretrainedModel):
         given = encoder_inputs(inputs, self.encoder)
         if any("mlm_positions" in one.fields for one in self.objectives):
             given["mlm_positions"] = inputs["mlm_positions"]
-        out = super().call(given, training=training, **wanted)
+        out = super().call(
+            given, training, return_hidden_states, return_attention_scores
+        )
         if "first_positions" in inputs:
             first = gather(out["sequence_output"], inputs["first_positions"])
             width, count = first.shape[-1], first.shape[1]

@@ -140,7 +140,7 @@ def _found(one: str | Path) -> tuple[dict[str, int | None], int]:
     path = Path(one).expanduser()
     if path.is_dir() and (path / FACTS).is_file():
         facts = read_json(path / FACTS)
-        shards = facts.get("shards")
+        shards: Any = facts.get("shards")
         whole = isinstance(shards, dict) and all(
             isinstance(n, int) and n >= 0 for n in shards.values()
         )
