@@ -1,8 +1,8 @@
 """One process of a small pre-training: python -m tests.pretraining_process FACTS.
 
 FACTS is JSON: output, settings; optional strategy, devices (virtual processors),
-dropout, kill (seconds after the first batch at which the process kills itself), fail
-(number of the batch at which the data end).
+dropout, kill (seconds after its first own state at which the process kills itself),
+fail (number of the batch at which the data end).
 """
 
 import json
@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,15 @@ def arrays(output):
         return {name: data[name] for name in data.files if name != "meta"}
 
 
+def die(output, seconds):
+    """End this process as a crash does, a while after it saved a state."""
+    before = set(Path(output).glob("state/step-*.npz"))
+    while set(Path(output).glob("state/step-*.npz")) <= before:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def main(facts):
     import tensorflow as tf
 
@@ -102,12 +112,11 @@ def main(facts):
 
     class Data(toy.Data):
         def batches(self, stage, skip, shard, replicas):
-            if "kill" in facts:
-                die = (os.getpid(), signal.SIGKILL)
-                threading.Timer(facts.pop("kill"), os.kill, die).start()
             found = super().batches(stage, skip, shard, replicas)
             return found.take(facts["fail"] - skip) if "fail" in facts else found
 
+    if "kill" in facts:
+        threading.Thread(target=die, args=(facts["output"], facts["kill"])).start()
     settings = Settings(**facts["settings"])
     pretrain(
         lambda: toy.model(dropout=facts.get("dropout", 0.0)),
