@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
-from kerasplm import cli_finetune, cli_predict, cli_pretraining_data
+from kerasplm import cli_finetune, cli_predict, cli_pretrain, cli_pretraining_data
 from kerasplm._version import VERSION
 from kerasplm.errors import CatalogueError, PLMError, describe
 
@@ -56,6 +56,7 @@ app.command()(cli_predict.predict)
 app.command()(cli_predict.embed)
 app.command()(cli_finetune.tasks)
 app.command()(cli_pretraining_data.pretraining_data)
+app.command()(cli_pretrain.pretrain)
 
 
 @app.command()

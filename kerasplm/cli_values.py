@@ -48,14 +48,28 @@ def value_of(name: str, text: str, like: Sequence["Task"]) -> Any:
         ConfigError: There is no such choice, or the text is no such value.
     """
     from kerasplm.tasks import Settings
-    from kerasplm.tasks.choices import fits, kinds_of, told
 
     hints = typing.get_type_hints(Settings)
     for task in like:
         hints |= typing.get_type_hints(task.engine.options)
     if name not in hints or name == "options":
         raise ConfigError(f"no choice {name!r}; `kerasplm tasks NAME` lists them")
-    hint = hints[name]
+    return typed(name, text, hints[name])
+
+
+def typed(name: str, text: str, hint: Any) -> Any:
+    """Return a value of a type.
+
+    Args:
+        name: Of the choice, for the message.
+        text: As the user wrote it.
+        hint: The type.
+
+    Raises:
+        ConfigError: The text is no such value.
+    """
+    from kerasplm.tasks.choices import fits, kinds_of, told
+
     if text in ("none", "None") and fits(None, hint):
         return None
     if fits(text, hint):

@@ -109,7 +109,7 @@ def claim(folder: Path, facts: Mapping[str, Any]) -> None:
     file = folder / SETTINGS
     for left in folder.rglob(".tmp-*"):  # of a process that was killed
         shutil.rmtree(left, ignore_errors=True)
-    begun = (folder / "state" / "state.npz").is_file() or (folder / RESULTS).is_file()
+    begun = any(folder.glob("state/*.npz")) or (folder / RESULTS).is_file()
     if file.is_file() and not begun:
         write_json(file, facts)  # a command that was refused, and corrected
     elif file.is_file():

@@ -1,23 +1,17 @@
 """Training that survives being killed: the state on disk, and the callback."""
 
 import contextlib
-import json
 import math
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
-import numpy as np
 
-from kerasplm.errors import CheckpointError, ConfigError
-from kerasplm.files import temporary_folder
-
-_META = "meta"
+from kerasplm.errors import ConfigError
+from kerasplm.state_files import load_state, opened, save_arrays, save_state
 
 
 class TrainingState(keras.callbacks.Callback):
@@ -83,15 +77,7 @@ class TrainingState(keras.callbacks.Callback):
             shutil.rmtree(left, ignore_errors=True)
         if not self.file.exists():
             return False
-        variables = _variables(model)
-        with _opened(self.file) as data:
-            meta = json.loads(str(data[_META]))
-            if meta["paths"] != [path for path, _ in variables]:
-                raise CheckpointError(
-                    f"{self.file}: the state of a training with other weights"
-                )
-            for n, (_, variable) in enumerate(variables):
-                variable.assign(data[str(n)])
+        meta = load_state(self.file, model)
         self.epoch, self.step = meta["epoch"], meta["step"]
         self.best, self.waited = meta["best"], meta["waited"]
         self.history = meta["history"]
@@ -100,11 +86,9 @@ class TrainingState(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write the state of the model that is being trained."""
-        variables = _variables(self.model)
         now = time.perf_counter()
         self.seconds, self._since = self.seconds + now - self._since, now
         meta = {
-            "paths": [path for path, _ in variables],
             "epoch": self.epoch,
             "step": self.step,
             "best": self.best,
@@ -112,12 +96,11 @@ class TrainingState(keras.callbacks.Callback):
             "history": self.history,
             "seconds": self.seconds,
         }
-        arrays = ((n, variable) for n, (_, variable) in enumerate(variables))
-        _save(self.file, arrays, **{_META: json.dumps(meta)})
+        save_state(self.file, self.model, meta)
 
     def load_best(self, model: keras.Model) -> None:
         """Give the model the weights of its best epoch."""
-        with _opened(self.best_file) as data:
+        with opened(self.best_file) as data:
             for n, weight in enumerate(model.weights):
                 weight.assign(data[str(n)])
 
@@ -163,7 +146,7 @@ class TrainingState(keras.callbacks.Callback):
         self.waited += 1
         if score is not None and (self.best is None or score > self.best):
             self.best, self.waited = score, 0
-            _save(self.best_file, enumerate(self.model.weights))
+            save_arrays(self.best_file, self.model.weights)
         if self.impatient:
             self.model.stop_training = True
 
@@ -201,37 +184,6 @@ def averaged(model: keras.Model) -> Iterator[None]:
 def _inner(model: keras.Model) -> keras.optimizers.Optimizer:
     """Return the optimizer; in mixed float16 it is wrapped."""
     return getattr(model.optimizer, "inner_optimizer", model.optimizer)
-
-
-@contextlib.contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    try:
-        # Opened here: numpy leaves the file open if it is no archive.
-        with file.open("rb") as raw, np.load(raw) as data:
-            yield data
-    except CheckpointError:
-        raise
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise CheckpointError(
-            f"{file}: damaged training state ({error}); remove {file.parent} to begin "
-            "anew"
-        ) from error
-
-
-def _save(
-    file: Path, arrays: Iterable[tuple[int, keras.Variable]], **more: Any
-) -> None:
-    values = {str(n): keras.ops.convert_to_numpy(array) for n, array in arrays}
-    with temporary_folder(file.parent) as work:
-        np.savez(work / file.name, **values, **more)
-        os.replace(work / file.name, file)
-
-
-def _variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
-    model.optimizer.build(model.trainable_variables)
-    every = [*model.variables, *model.optimizer.variables]
-    # Counters in the names of generators differ from process to process.
-    return [(f"{n}:{list(v.shape)}:{v.name}", v) for n, v in enumerate(every)]
 
 
 def fit_on(

@@ -9,7 +9,7 @@ from kerasplm import AdamW
 from kerasplm.errors import ConfigError
 from kerasplm.methods import FGM, PGD, VAT, GradientPenalty, MethodTraining, RDrop
 from kerasplm.methods.consistency import divergence_of, mean_of
-from kerasplm.training import _variables
+from kerasplm.state_files import state_variables
 from tests.trained import FEW, RATE, build, data, numbers
 
 
@@ -54,7 +54,7 @@ def test_state_is_all_in_the_variables(method):
         first.train_on_batch(*data(seed=seed))
     second = build(method, AdamW(0.01))
     for (_, mine), (_, theirs) in zip(
-        _variables(second), _variables(first), strict=True
+        state_variables(second), state_variables(first), strict=True
     ):
         mine.assign(theirs)
     for model in (first, second):

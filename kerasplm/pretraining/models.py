@@ -13,13 +13,14 @@ from kerasplm.errors import ConfigError
 from kerasplm.heads import HEADS, PretrainedModel
 from kerasplm.pretraining.draws import gather
 from kerasplm.pretraining.objectives import OBJECTIVES, Objective
+from kerasplm.pretraining.stepping import DistributedStep
 from kerasplm.pretraining.terms import Measures, Term
 
 Tensor = Any
 Batch = Mapping[str, Tensor]
 
 
-class Outcomes:
+class Outcomes(DistributedStep):
     """What every pre-training model can do: give its loss in parts that add up."""
 
     def terms(self, outputs: Batch, batch: Batch) -> dict[str, Term]:

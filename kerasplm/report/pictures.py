@@ -25,11 +25,12 @@ _CHINESE = (
 )
 _CURVES = (("", "training", "tab:blue"), ("val_", "development", "tab:orange"))
 _MOST_TICKS = 30
+_MOST_MARKERS = 50
 _MOST_COUNTS = 20
 _LONGEST_LABEL = 16
 
 
-def curves(history: History, title: str, metric: str) -> bytes:
+def curves(history: History, title: str, metric: str, along: str = "epoch") -> bytes:
     """Draw loss and score of training and development set over the epochs.
 
     Args:
@@ -37,6 +38,7 @@ def curves(history: History, title: str, metric: str) -> bytes:
             whatever was measured then, of the development set with "val_" before it.
         title: What was trained.
         metric: Name of the score.
+        along: What the logs count: "epoch" or "step".
 
     Returns:
         A PNG file.
@@ -52,19 +54,19 @@ def curves(history: History, title: str, metric: str) -> bytes:
     for axis, what in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
         for prefix, name, colour in _CURVES:
             points = [
-                (row["epoch"], row[prefix + what])
+                (row[along], row[prefix + what])
                 for row in history
                 if row.get(prefix + what) is not None
             ]
             if points:
                 axis.plot(
                     *zip(*points, strict=True),
-                    marker="o",
+                    marker="o" if len(points) <= _MOST_MARKERS else None,
                     ms=4,
                     color=colour,
                     label=name,
                 )
-        axis.set(xlabel="epoch")
+        axis.set(xlabel=along)
         axis.set_ylabel(_drawable(what), parse_math=False, fontproperties=_font())
         _title(axis, f"{title}: {what}")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))

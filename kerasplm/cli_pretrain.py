@@ -1,0 +1,252 @@
+"""The command of pre-training: pretrain."""
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from checkpoints_convert.command import FamilyArg
+from kerasplm.cli_values import halves, typed
+from kerasplm.errors import ConfigError
+
+_DATA = "Files of `kerasplm pretraining-data`, or of the original scripts"
+
+
+def pretrain(
+    data: Annotated[
+        list[str],
+        typer.Option(
+            help=f"{_DATA}: a folder, file or pattern. May be given several times.",
+            metavar="PATH",
+        ),
+    ],
+    output: Annotated[str, typer.Option(help="Folder for the results.", metavar="DIR")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin with this: a name from `kerasplm list`, or a folder, "
+            "checkpoint prefix or archive.",
+            metavar="MODEL",
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin at random: the configuration JSON, or a name from the list.",
+            metavar="FILE",
+        ),
+    ] = None,
+    vocab: Annotated[
+        str | None,
+        typer.Option(help="Vocabulary file. Default: the model's.", metavar="FILE"),
+    ] = None,
+    family: FamilyArg = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="mlm, nsp, sop, causal_lm, unilm, simbert, with a weight after a "
+            "colon (sop:0.5); or rtd, ELECTRA. May be given several times. Default: "
+            "mlm.",
+            metavar="NAME",
+        ),
+    ] = None,
+    strategy: Annotated[
+        str, typer.Option(help="auto, cpu, mirrored, multi_worker or tpu.")
+    ] = "auto",
+    tpu: Annotated[
+        str | None,
+        typer.Option(help="Name or address of a TPU; local on a TPU VM."),
+    ] = None,
+    tpu_zone: Annotated[str | None, typer.Option(help="Zone of the TPU.")] = None,
+    tpu_project: Annotated[str | None, typer.Option(help="Project of the TPU.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Updates of the whole training.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows per update, over all replicas.")
+    ] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens per row.")] = None,
+    stages: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Part of the training, STEPS:LENGTH or STEPS:LENGTH:BATCH_SIZE. "
+            "May be given several times.",
+            metavar="STAGE",
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of the schedule.")
+    ] = None,
+    warmup: Annotated[
+        int | None,
+        typer.Option(help="Updates in which the rate rises. Default: a tenth."),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="bert, electra, nezha (how rise and fall are joined), constant."
+        ),
+    ] = None,
+    power: Annotated[
+        float | None, typer.Option(help="Of the fall; 1 is linear.")
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(help="adamw, lamb (Google's), lamb-brightmart, lamb-nezha."),
+    ] = None,
+    beta_2: Annotated[
+        float | None, typer.Option(help="Decay of the second moment.")
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Not of biases and norms.")
+    ] = None,
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Largest joint norm of the gradients.")
+    ] = None,
+    layer_decay: Annotated[
+        float | None,
+        typer.Option(help="Factor of the rate from each layer to the one below."),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 or float16.")
+    ] = None,
+    accumulation: Annotated[
+        int | None, typer.Option(help="Parts into which a replica divides its rows.")
+    ] = None,
+    recompute: Annotated[
+        bool | None,
+        typer.Option(
+            "--recompute/--no-recompute",
+            help="Compute activations twice to save memory.",
+        ),
+    ] = None,
+    jit: Annotated[
+        bool | None,
+        typer.Option("--jit/--no-jit", help="Compile with XLA. Default: on a GPU."),
+    ] = None,
+    steps_per_execution: Annotated[
+        int | None, typer.Option(help="Updates between two returns to Python.")
+    ] = None,
+    log_steps: Annotated[
+        int | None, typer.Option(help="Updates between two lines of the log.")
+    ] = None,
+    save_steps: Annotated[
+        int | None, typer.Option(help="Updates between two checkpoints.")
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(help="Checkpoints to keep beside the best one.")
+    ] = None,
+    eval_steps: Annotated[
+        int | None,
+        typer.Option(help="Updates between two evaluations. Default: save_steps."),
+    ] = None,
+    eval_batches: Annotated[
+        int | None, typer.Option(help="Batches of one evaluation.")
+    ] = None,
+    best: Annotated[
+        str | None, typer.Option(help="Metric that says which checkpoint is best.")
+    ] = None,
+    peak_flops: Annotated[
+        float | None,
+        typer.Option(help="What one replica can do, per second; 0 measures it."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of weights, data order, masks, dropout.")
+    ] = None,
+    mask_prob: Annotated[
+        float | None, typer.Option(help="Share of the tokens to predict.")
+    ] = None,
+    max_predictions: Annotated[
+        int | None, typer.Option(help="Most of them in a row.")
+    ] = None,
+    whole_words: Annotated[
+        bool | None,
+        typer.Option("--whole-words/--no-whole-words", help="Mask words whole."),
+    ] = None,
+    ngram: Annotated[
+        int | None, typer.Option(help="Most words in a masked span.")
+    ] = None,
+    packing: Annotated[
+        int | None, typer.Option(help="Most instances in one row.")
+    ] = None,
+    shuffle_buffer: Annotated[
+        int | None, typer.Option(help="Rows that are shuffled together.")
+    ] = None,
+    eval_data: Annotated[
+        list[str] | None,
+        typer.Option(help="Held-out files. May be given several times."),
+    ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A field of the model's configuration, or a choice of ELECTRA, such "
+            "as hidden_dropout_prob=0.0 or disc_weight=20. May be given several times.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+) -> None:
+    """Pre-train a model; the same command again goes on after a stop.
+
+    Writes checkpoints under their TF1 names, which every other command takes, the
+    state to go on from, history.csv, TensorBoard, learning_curve.png, results.json.
+    """
+    given = locals()
+    from kerasplm.pretraining.corpus import Masks
+    from kerasplm.pretraining.jobs import Job
+    from kerasplm.pretraining.training_settings import Settings
+
+    def choices(kind: Any) -> Any:
+        names = [field.name for field in dataclasses.fields(kind)]
+        values = {n: given[n] for n in names if given.get(n) is not None}
+        if "stages" in values:
+            values["stages"] = tuple(values["stages"])
+        return kind(**values)
+
+    fields, electra = _sorted(more or [])
+    job = Job(
+        data=data,
+        output=output,
+        model=model,
+        config=config,
+        vocab=vocab,
+        family=family,
+        objectives=tuple(objective or ["mlm"]),
+        electra=electra,
+        fields=fields,
+        masks=choices(Masks),
+        settings=choices(Settings),
+        strategy=strategy,
+        tpu=tpu,
+        zone=tpu_zone,
+        project=tpu_project,
+        eval_data=eval_data,
+    )
+    result = job.run()
+    step = result.position.best_step
+    told = "" if step is None else f", best checkpoint step-{step:08d}"
+    typer.echo(f"{result.folder}: {result.position.step} steps{told}")
+
+
+def _sorted(more: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Divide NAME=VALUE into fields of the configuration and choices of ELECTRA."""
+    from kerasplm.config import Config
+    from kerasplm.pretraining.electra_parts import ElectraOptions
+
+    sizes = {"generator_hidden_size": float, "generator_layers": float}
+    known = (
+        typing.get_type_hints(Config),
+        {**typing.get_type_hints(ElectraOptions), **sizes, "generator": str},
+    )
+    found: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    for name, text in map(halves, more):
+        kind = next((n for n, hints in enumerate(known) if name in hints), None)
+        if kind is None:
+            raise ConfigError(
+                f"--set {name}: neither a field of the configuration nor a choice of "
+                f"ELECTRA ({', '.join(known[1])})"
+            )
+        found[kind][name] = typed(name, text, known[kind][name])
+    return found

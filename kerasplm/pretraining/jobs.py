@@ -1,0 +1,266 @@
+"""One pre-training from names and files: what `kerasplm pretrain` does."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasplm.checkpoint import their_names
+from kerasplm.config import Config
+from kerasplm.errors import ConfigError
+from kerasplm.pretraining.corpus import Corpus, Masks
+from kerasplm.pretraining.loop import pretrain
+from kerasplm.pretraining.objectives import OBJECTIVES, Objective
+from kerasplm.pretraining.pipeline import Pipeline, Stage
+from kerasplm.pretraining.results import Result
+from kerasplm.pretraining.sources import Records, find_records
+from kerasplm.pretraining.starting import electra_model, pretraining_model
+from kerasplm.pretraining.strategies import is_chief, strategy_of
+from kerasplm.pretraining.training_settings import WITHOUT_EFFECT, Settings
+from kerasplm.run_folder import claim, digest
+from kerasplm.saving import family_of, save_checkpoint
+from kerasplm.tokenizing import load_tokenizer, save_tokenizer
+from kerasplm.vocabulary_tools import check_vocab
+from kerasplm.zoo import load_config
+
+ELECTRA = "rtd"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to train on what.
+
+    Args:
+        data: As for `find_records`.
+        output: Folder for the results, see `pretrain`.
+        model: What to begin with, as for `load`; None: `config`.
+        config: Configuration JSON of a model that begins at random.
+        vocab: Vocabulary file; None: that of `model`.
+        family: Whose names the checkpoints get, where the files do not tell.
+        objectives: Names from `OBJECTIVES`, with a weight after a colon ("sop:0.5");
+            or "rtd" alone, ELECTRA.
+        electra: Arguments of `electra_model`, such as {"disc_weight": 20.0}.
+        fields: Fields of `Config` to change, such as {"hidden_dropout_prob": 0.0}.
+        masks: How instances become rows.
+        settings: How to train.
+        strategy: Name, see `strategy_of`.
+        tpu: See `strategy_of`.
+        zone: See `strategy_of`.
+        project: See `strategy_of`.
+        eval_data: Held-out instances.
+
+    Raises:
+        ConfigError: The choices contradict each other.
+
+    Example:
+        >>> Job(data="wiki", output="out", model="bert-base-zh.google").objectives
+        ('mlm',)
+    """
+
+    data: Any
+    output: str | Path
+    model: str | None = None
+    config: str | None = None
+    vocab: str | None = None
+    family: str | None = None
+    objectives: tuple[str, ...] = ("mlm",)
+    electra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    masks: Masks = dataclasses.field(default_factory=Masks)
+    settings: Settings = dataclasses.field(default_factory=Settings)
+    strategy: str = "auto"
+    tpu: str | None = None
+    zone: str | None = None
+    project: str | None = None
+    eval_data: Any = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without files."""
+        if (self.model is None) == (self.config is None):
+            raise ConfigError(
+                "expected either a model or a configuration to begin with"
+            )
+        if self.model is None and self.vocab is None:
+            raise ConfigError("a model that begins at random needs a vocabulary file")
+        if ELECTRA in self.objectives and len(self.objectives) > 1:
+            raise ConfigError(
+                f"objective {ELECTRA!r} (ELECTRA) stands alone. Received: "
+                f"{', '.join(self.objectives)}"
+            )
+        if self.electra and not self.is_electra:
+            raise ConfigError(
+                f"{', '.join(self.electra)}: only of the objective {ELECTRA!r}"
+            )
+        if not self.is_electra:
+            self.chosen()
+
+    @property
+    def is_electra(self) -> bool:
+        """Whether generator and discriminator are trained."""
+        return ELECTRA in self.objectives
+
+    def chosen(self) -> list[Objective]:
+        """Return the objectives.
+
+        Raises:
+            ConfigError: There is no such objective, or a weight is no number.
+        """
+        found = []
+        for text in self.objectives:
+            name, _, weight = text.partition(":")
+            if name not in OBJECTIVES:
+                raise ConfigError(
+                    f"objective: no {name!r}; there are {', '.join(OBJECTIVES)}, "
+                    f"{ELECTRA}"
+                )
+            try:
+                found.append(OBJECTIVES[name](weight=float(weight or 1)))
+            except ValueError as error:
+                raise ConfigError(
+                    f"objective: expected NAME or NAME:WEIGHT, found {text!r} ({error})"
+                ) from error
+        return found
+
+    def run(self, show: bool = True) -> Result:
+        """Train, or go on with it.
+
+        Args:
+            show: Whether to tell on the terminal how it goes.
+
+        Raises:
+            PLMError: Something does not fit; see `pretrain`.
+        """
+        # Machines and TPUs must be known before TensorFlow does anything.
+        strategy = strategy_of(
+            self.strategy, tpu=self.tpu, zone=self.zone, project=self.project
+        )
+        settings, folder = self.settings, Path(self.output).expanduser()
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(
+                f"{folder}: expected a folder for the results, found a file"
+            )
+        source = self.model if self.vocab is None else self.vocab
+        tokenizer = load_tokenizer(str(source), in_graph=False, family=self.family)
+        records = find_records(self.data)
+        corpus = self._corpus(tokenizer, records)
+        if is_chief(strategy):
+            folder.mkdir(parents=True, exist_ok=True)
+            claim(folder, self._facts(tokenizer, records))
+
+        def export(model: Any, goal: Path) -> None:
+            networks = getattr(model, "networks", model)
+            save_checkpoint(networks, goal / "model.ckpt", family=self._family)
+            save_tokenizer(tokenizer, goal)
+
+        def build() -> Any:
+            model = self._model()
+            self._check(model, tokenizer)
+            return model
+
+        return pretrain(
+            build,
+            corpus,
+            folder,
+            settings=settings,
+            strategy=strategy,
+            export=export,
+            show=show,
+            facts={"objectives": list(self.objectives), "model": self.model},
+        )
+
+    @property
+    def _family(self) -> str | None:
+        # The two networks of an ELECTRA have a family each.
+        return None if self.is_electra else self.family
+
+    def _corpus(self, tokenizer: Any, records: Records) -> Corpus:
+        settings, masks = self.settings, self.masks
+        fields = [f for one in self._objective_fields() for f in one]
+        masked = "mlm_positions" in fields and records.form != "masked"
+        longest = max(stage.max_length for stage in settings.parts())
+        masking = None
+        if masked:
+            masking = masks.masking(tokenizer, longest, self.is_electra, settings.seed)
+        stages = [
+            Stage(
+                steps=stage.steps,
+                length=stage.max_length,
+                batch_size=stage.batch_size,
+                max_predictions=masks.predictions(stage.max_length) if masked else None,
+            )
+            for stage in settings.parts()
+        ]
+        pipeline = Pipeline(
+            masking=masking,
+            seed=settings.seed,
+            packing=masks.packing,
+            mirror="simbert" in [one.partition(":")[0] for one in self.objectives],
+            shuffle_buffer=masks.shuffle_buffer,
+        )
+        return Corpus(records, stages, pipeline, self.eval_data)
+
+    def _objective_fields(self) -> Sequence[Sequence[str]]:
+        if self.is_electra:
+            return [("mlm_positions",)]
+        return [one.fields for one in self.chosen()]
+
+    def _start(self) -> Config | str:
+        if self.model is not None:
+            return self.model
+        config = load_config(str(self.config), family=self.family)
+        if not isinstance(config, Config):
+            raise ConfigError(
+                f"{self.config}: expected the configuration of an encoder"
+            )
+        return config
+
+    def _model(self) -> Any:
+        start, recompute = self._start(), self.settings.recompute
+        if self.is_electra:
+            return electra_model(
+                start, recompute=recompute, fields=dict(self.fields), **self.electra
+            )
+        return pretraining_model(
+            start,
+            self.chosen(),
+            recompute=recompute,
+            family=self.family,
+            **self.fields,
+        )
+
+    def _check(self, model: Any, tokenizer: Any) -> None:
+        """Make sure, before hours of training, that all fits and can be saved."""
+        check_vocab(tokenizer, model.encoder)
+        limit = model.encoder.config.max_positions
+        longest = max(stage.max_length for stage in self.settings.parts())
+        if limit is not None and longest > limit:
+            raise ConfigError(
+                f"max_length={longest}, but the model has {limit} positions "
+                "(max_position_embeddings)"
+            )
+        for network in getattr(model, "networks", [model]):
+            their_names(network, family_of(network, self._family))
+
+    def _facts(self, tokenizer: Any, records: Records) -> dict[str, Any]:
+        """Return what the result depends on."""
+        chosen = dataclasses.asdict(self.settings)
+        settings = {n: x for n, x in chosen.items() if n not in WITHOUT_EFFECT}
+        text = "\n".join(tokenizer.vocab)
+        start = self._start()
+        begun = start.to_dict() if isinstance(start, Config) else digest(start)
+        facts = {
+            "model": begun,
+            "objectives": list(self.objectives),
+            "electra": dict(self.electra),
+            "fields": dict(self.fields),
+            "masks": dataclasses.asdict(self.masks),
+            "settings": settings | {"stages": [list(s) for s in self.settings.parts()]},
+            "data": [
+                [Path(file).name, count]
+                for file, count in zip(records.files, records.counts, strict=True)
+            ],
+            "vocabulary": hashlib.sha256(text.encode()).hexdigest(),
+        }
+        return dict(json.loads(json.dumps(facts)))  # a tuple is read back as a list

@@ -1,0 +1,138 @@
+"""`kerasplm pretrain`: from records to checkpoints that every other command takes."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import kerasplm as plm
+from kerasplm.cli import app
+from kerasplm.pretraining.logs import read_history
+from tests.pretraining_records import VOCAB, write_folder
+
+SIZES = {
+    "vocab_size": VOCAB,
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 32,
+    "type_vocab_size": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Records, held-out records, configuration, vocabulary."""
+    folder = tmp_path_factory.mktemp("files")
+    write_folder(folder / "data")
+    write_folder(folder / "held_out", sizes=(60,))
+    (folder / "config.json").write_text(json.dumps(SIZES))
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words += [chr(0x4E00 + n) for n in range(VOCAB - len(words))]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    return folder
+
+
+def pretrain(files, output, *more, begin=None):
+    begin = begin or ("--config", files / "config.json", "--vocab", files / "vocab.txt")
+    command = ["pretrain", "--data", files / "data", "--output", output, *begin]
+    command += ["--family", "bert", "--strategy", "cpu", "--max-length", 24]
+    command += ["--batch-size", 8, "--peak-flops", 1e9, *more]
+    return CliRunner().invoke(app, [str(word) for word in command])
+
+
+def test_from_scratch_in_stages_and_on_from_there(files, tmp_path):
+    """Two objectives, two stages, packing, an evaluation; then another training."""
+    out = tmp_path / "out"
+    common = ("--objective", "mlm", "--objective", "sop:0.5", "--steps", 6)
+    common += ("--stages", "4:24", "--stages", "2:32:16", "--eval-data")
+    common += (files / "held_out", "--save-steps", 2, "--keep", 1, "--log-steps", 1)
+    common += ("--best", "masked_lm_accuracy", "--packing", 2, "--ngram", 2)
+    common += ("--accumulation", 2, "--recompute", "--optimizer", "lamb")
+    common += ("--schedule", "nezha", "--warmup", 2, "--power", 2, "--no-jit")
+    common += ("--beta-2", 0.98, "--weight-decay", 0.1, "--clip-norm", 0.5)
+    common += ("--layer-decay", 0.9, "--seed", 3, "--mask-prob", 0.2)
+    common += ("--eval-batches", 1, "--steps-per-execution", 1, "--precision")
+    common += ("bfloat16", "--shuffle-buffer", 16, "--set", "hidden_dropout_prob=0.0")
+    done = pretrain(files, out, *common)
+    assert done.exit_code == 0, done.output
+    results = json.loads((out / "results.json").read_text())
+    assert results["step"] == 6
+    assert results["settings"]["optimizer"] == "lamb"
+    assert results["settings"]["stages"] == ["4:24", "2:32:16"]
+    rows = read_history(out / "history.csv")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [("val_sentence_order_loss" in row) for row in rows] == [False, True] * 3
+    assert rows[5]["tokens"] > 1.5 * rows[0]["tokens"]
+    assert all(row["utilisation"] > 0 for row in rows)
+    best = json.loads((out / "checkpoints" / "best.json").read_text())
+    scores = {row["step"]: row.get("val_masked_lm_accuracy", -1) for row in rows}
+    assert best["score"] == max(scores.values()) == scores[best["step"]]
+    kept = sorted(folder.name for folder in (out / "checkpoints").glob("step-*"))
+    assert kept == sorted({best["folder"], "step-00000006"})
+    last = out / "checkpoints" / "step-00000006"
+    model = plm.load(last, heads="pretraining")
+    assert list(model.heads) == ["mlm", "sentence_pair"]
+    assert plm.load_tokenizer(last).vocab_size == VOCAB
+    # The same again: nothing is left to do. Another choice: not in this folder.
+    again = pretrain(files, out, *common)
+    assert again.exit_code == 0, again.output
+    other = pretrain(files, out, *common, "--learning-rate", 1e-5)
+    assert "holds a run with other settings" in str(other.exception)
+    # From the checkpoint.
+    more = pretrain(files, tmp_path / "more", "--steps", 1, begin=("--model", last))
+    assert more.exit_code == 0, more.output
+    before, after = (
+        plm.load(f, heads="pretraining").get_weights()[0]
+        for f in (last, tmp_path / "more" / "checkpoints" / "step-00000001")
+    )
+    assert 0 < np.abs(before - after).max() < 1e-3
+
+
+def test_electra(files, tmp_path):
+    words = ("--objective", "rtd", "--steps", 2, "--set", "disc_weight=20")
+    words += ("--set", "generator_hidden_size=0.5", "--no-whole-words", "--jit")
+    config = dict(SIZES, embedding_size=16)
+    (files / "electra.json").write_text(json.dumps(config))
+    begin = ("--config", files / "electra.json", "--vocab", files / "vocab.txt")
+    done = pretrain(files, tmp_path / "out", *words, "--family", "electra", begin=begin)
+    assert done.exit_code == 0, (done.output, done.exception)
+    last = tmp_path / "out" / "checkpoints" / "step-00000002"
+    assert list(plm.load(last, heads="pretraining").heads) == ["rtd"]
+    generator = plm.load(last, heads="pretraining", part="generator")
+    assert generator.encoder.config.hidden_size == 16
+    (row,) = read_history(tmp_path / "out" / "history.csv")
+    assert 0 < row["disc_auc"] < 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--objective", "mlx"), "objective: no 'mlx'"),
+        (("--objective", "sop:x"), "expected NAME or NAME:WEIGHT"),
+        (("--objective", "rtd", "--objective", "mlm"), "stands alone"),
+        (("--set", "disc_weight=2"), "only of the objective 'rtd'"),
+        (("--set", "colour=2"), "neither a field"),
+        (("--steps", "5", "--stages", "4:24"), "5 steps in all"),
+        (("--stages", "4x24"), "STEPS:LENGTH"),
+        (("--max-length", "20"), "instances of up to 24 tokens"),
+        (("--max-length", "64"), "the model has 32 positions"),
+        (("--batch-size", "9", "--accumulation", "2"), "must be a multiple of 2"),
+        (("--eval-data", "{held}", "--batch-size", "80"), "found fewer rows"),
+        (("--eval-data", "{held}", "--best", "f1", "--steps", "1"), "best: no 'f1'"),
+        (("--strategy", "gpu"), "strategy: no 'gpu'"),
+        (("--strategy", "mirrored"), "needs several GPUs"),
+        (("--strategy", "multi_worker"), "TF_CONFIG"),
+        (("--precision", "int8"), "precision must be one of"),
+        (("--mask-prob", "1.5"), "mask_prob must be"),
+        (("--model", "x"), "either a model or a configuration"),
+    ],
+)
+def test_refuses(files, tmp_path, words, message):
+    words = [word.format(held=files / "held_out") for word in words]
+    done = pretrain(files, tmp_path / "out", *words)
+    assert done.exit_code
+    assert message in str(done.exception)
+    assert not (tmp_path / "out" / "results.json").exists()
