@@ -32,8 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from kerasplm.pretraining import records
+from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.pretraining.pool import light_python
-from kerasplm.pretraining.settings import DataSettings
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
 from kerasplm.vocab import load_vocab

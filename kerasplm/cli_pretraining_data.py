@@ -194,7 +194,7 @@ def pretraining_data(
         raise ConfigError("--set gives flags of an original: expected --compat")
     else:
         from kerasplm.pretraining.creating import check_tokenizer
-        from kerasplm.pretraining.settings import DataSettings
+        from kerasplm.pretraining.data_settings import DataSettings
 
         settings = DataSettings(**given)
         check_tokenizer(tokenizer, settings)

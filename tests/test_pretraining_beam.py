@@ -7,7 +7,7 @@ import pytest
 from kerasplm.errors import DataError
 from kerasplm.pretraining import beam
 from kerasplm.pretraining.creating import create
-from kerasplm.pretraining.settings import DataSettings
+from kerasplm.pretraining.data_settings import DataSettings
 from tests.test_pretraining_creating import SMALL, TOKENIZER, contents, corpus
 
 

@@ -16,8 +16,8 @@ from kerasplm.errors import DataError
 from kerasplm.files import read_json
 from kerasplm.pretraining import creating, records
 from kerasplm.pretraining.creating import create, shard_name
+from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.pretraining.pool import Pool, cores, light_python
-from kerasplm.pretraining.settings import DataSettings
 from kerasplm.pretraining.worker import shuffled
 from kerasplm.python_tokenizer import PythonTokenizer
 

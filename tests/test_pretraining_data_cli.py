@@ -16,7 +16,7 @@ from kerasplm.files import read_json
 from kerasplm.pretraining import command, originals, records
 from kerasplm.pretraining.compat import tinybert
 from kerasplm.pretraining.creating import create
-from kerasplm.pretraining.settings import DataSettings
+from kerasplm.pretraining.data_settings import DataSettings
 from tests.test_pretraining_creating import TOKENIZER, VOCAB, contents, corpus
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from kerasplm.errors import DataError, VocabError
 from kerasplm.pretraining.creating import create
-from kerasplm.pretraining.settings import DataSettings
+from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.python_tokenizer import PythonTokenizer
 from tests.test_pretraining_creating import SMALL, TOKENIZER, VOCAB, corpus
 

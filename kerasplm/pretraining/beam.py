@@ -26,8 +26,8 @@ from kerasplm.pretraining.creating import (
     shard_name,
     with_shards,
 )
+from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.pretraining.documents import Block
-from kerasplm.pretraining.settings import DataSettings
 from kerasplm.pretraining.statistics import Statistics, picture
 from kerasplm.pretraining.worker import mixed
 from kerasplm.python_tokenizer import PythonTokenizer

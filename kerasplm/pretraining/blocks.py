@@ -10,9 +10,9 @@ import numpy as np
 
 from kerasplm.pretraining import builders, documents, records
 from kerasplm.pretraining.builders import Instance, Piece
+from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.pretraining.documents import Block, Document, Opener, open_file
 from kerasplm.pretraining.masking import Masker, Masking
-from kerasplm.pretraining.settings import DataSettings
 from kerasplm.pretraining.statistics import Statistics
 from kerasplm.pretraining.words import Source, Words
 from kerasplm.python_tokenizer import PythonTokenizer

@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from kerasplm.errors import PLMError, describe
 from kerasplm.pretraining import creating, originals
+from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.pretraining.pool import light_python
-from kerasplm.pretraining.settings import DataSettings
 from kerasplm.pretraining.statistics import table
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table

@@ -22,8 +22,8 @@ from kerasplm._version import VERSION
 from kerasplm.errors import DataError, VocabError
 from kerasplm.files import read_json, write_bytes, write_json
 from kerasplm.pretraining import documents
+from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.pretraining.pool import Pool, cores
-from kerasplm.pretraining.settings import DataSettings
 from kerasplm.pretraining.statistics import Statistics, picture
 from kerasplm.pretraining.worker import block_files
 from kerasplm.progress import Reporter

@@ -18,8 +18,8 @@ class PretrainingRecipe:
         start: Row whose weights it began with; "" began from random ones.
         objectives: Names of the objectives; "rtd" is that of ELECTRA.
         data: Options of `kerasplm pretraining-data`.
-        training: Fields of `kerasplm.pretraining.settings.Settings`. What the source
-            does not say is not there.
+        training: Fields of `training_settings.Settings`. What the source does not
+            say is not there.
         corpus: What it was trained on, in a few words.
         source: Where the numbers are from.
         notes: What is missing, unsure or chosen by us, one sentence each.
