@@ -16,13 +16,23 @@ _DATA = "Files of `kerasplm pretraining-data`, or of the original scripts"
 
 def pretrain(
     data: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help=f"{_DATA}: a folder, file or pattern. May be given several times.",
             metavar="PATH",
         ),
-    ],
-    output: Annotated[str, typer.Option(help="Folder for the results.", metavar="DIR")],
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(help="Folder for the results.", metavar="DIR")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Do as a released model was trained, such as albert-tiny; what else "
+            "is given wins. `--recipe list` shows all.",
+            metavar="NAME",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -187,6 +197,24 @@ def pretrain(
             metavar="NAME=VALUE",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only tell weights, operations, memory and time."
+        ),
+    ] = False,
+    hardware: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For --dry-run, such as 'v100*8' or 'tpu-v3*8'. May be given several "
+            "times.",
+            metavar="NAME",
+        ),
+    ] = None,
+    utilisation: Annotated[
+        float | None,
+        typer.Option(help="For --dry-run: share of the peak. Default: 0.4."),
+    ] = None,
 ) -> None:
     """Pre-train a model; the same command again goes on after a stop.
 
@@ -194,6 +222,13 @@ def pretrain(
     state to go on from, history.csv, TensorBoard, learning_curve.png, results.json.
     """
     given = locals()
+    if recipe == "list":
+        _list_recipes()
+        return
+    if not dry_run and (data is None or output is None):
+        raise ConfigError("expected --data and --output (or --dry-run)")
+    if recipe is not None:
+        given = _with_recipe(recipe, given)
     from kerasplm.pretraining.corpus import Masks
     from kerasplm.pretraining.jobs import Job
     from kerasplm.pretraining.training_settings import Settings
@@ -208,12 +243,12 @@ def pretrain(
     fields, electra = _sorted(more or [])
     job = Job(
         data=data,
-        output=output,
-        model=model,
-        config=config,
+        output=output or "",
+        model=given["model"],
+        config=given["config"],
         vocab=vocab,
         family=family,
-        objectives=tuple(objective or ["mlm"]),
+        objectives=tuple(given["objective"] or ["mlm"]),
         electra=electra,
         fields=fields,
         masks=choices(Masks),
@@ -224,10 +259,45 @@ def pretrain(
         project=tpu_project,
         eval_data=eval_data,
     )
+    if dry_run:
+        from kerasplm.pretraining.dry_run import print_estimate
+
+        print_estimate(job, hardware or (), utilisation)
+        return
+    if hardware or utilisation is not None:
+        raise ConfigError("--hardware and --utilisation are for --dry-run")
     result = job.run()
     step = result.position.best_step
     told = "" if step is None else f", best checkpoint step-{step:08d}"
     typer.echo(f"{result.folder}: {result.position.step} steps{told}")
+
+
+def _list_recipes() -> None:
+    from kerasplm.pretraining.recipes import RECIPES
+    from kerasplm.reporting import print_table
+
+    rows = [(r.name, r.model, ", ".join(r.objectives)) for r in RECIPES.values()]
+    print_table("recipes", ("name", "model", "objectives"), rows)
+
+
+def _with_recipe(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what was given, and for the rest what the recipe says."""
+    from kerasplm.pretraining.dry_run import choices_of
+    from kerasplm.pretraining.recipes import recipe_named
+
+    recipe = recipe_named(name)
+    typer.echo(recipe.describe())
+    told = choices_of(recipe)
+    if given["model"] or given["config"]:
+        told = {key: x for key, x in told.items() if key not in ("model", "config")}
+    if "steps" not in told and given["steps"] is None:
+        raise ConfigError(f"{name}: the number of steps is not published; give --steps")
+    if given["steps"] is not None and {"steps", "warmup"} <= set(told):
+        # Another length keeps the share of the warm-up.
+        told["warmup"] = round(given["steps"] * told["warmup"] / told["steps"])
+    if given["steps"] or given["max_length"] or given["batch_size"]:
+        told.pop("stages", None)
+    return {**given, **{k: x for k, x in told.items() if given.get(k) is None}}
 
 
 def _sorted(more: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,6 +1,7 @@
 """`kerasplm pretrain`: from records to checkpoints that every other command takes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -128,6 +129,7 @@ def test_electra(files, tmp_path):
         (("--precision", "int8"), "precision must be one of"),
         (("--mask-prob", "1.5"), "mask_prob must be"),
         (("--model", "x"), "either a model or a configuration"),
+        (("--hardware", "v100"), "are for --dry-run"),
     ],
 )
 def test_refuses(files, tmp_path, words, message):
@@ -136,3 +138,80 @@ def test_refuses(files, tmp_path, words, message):
     assert done.exit_code
     assert message in str(done.exception)
     assert not (tmp_path / "out" / "results.json").exists()
+
+
+def dry_run(*words):
+    return CliRunner().invoke(app, ["pretrain", "--dry-run", *words])
+
+
+def test_dry_run_of_a_recipe():
+    """ALBERT-tiny's own numbers; a batch that is too large is divided."""
+    told = dry_run("--recipe", "albert-tiny", "--hardware", "v100*8")
+    assert told.exit_code == 0, told.output
+    assert "albert-tiny-zh.brightmart" in told.output
+    assert "4,295,186" in told.output  # with the heads of MLM and SOP
+    assert "125,000 × 4096 × 512" in told.output
+    assert "262,144,000,000" in told.output
+    (line,) = [row for row in told.output.splitlines() if "v100*8" in row]
+    assert int(line.split("│")[2]) > 1
+    fast, slow = (
+        dry_run("--recipe", "albert-tiny", "--utilisation", u, "--hardware", "t4*1000")
+        for u in ("0.8", "0.4")
+    )
+    hours = [
+        float(run.output.split("t4*1000")[1].split("│")[3].split()[0])
+        for run in (fast, slow)
+    ]
+    assert hours[1] == pytest.approx(2 * hours[0], rel=0.1)
+
+
+def test_dry_run_of_electra_and_of_a_shorter_training():
+    told = dry_run("--recipe", "electra-small", "--steps", "1000")
+    assert "1,000 × 1024 × 512" in told.output
+    shorter = dry_run("--recipe", "bert-wwm", "--steps", "20", "--batch-size", "8")
+    assert "20 × 8 × 128" in shorter.output
+
+
+def test_dry_run_of_a_configuration(files):
+    common = ("--config", str(files / "config.json"), "--family", "bert")
+    told = dry_run(*common, "--objective", "causal_lm", "--max-length", "32")
+    assert told.exit_code == 0, told.exception
+    assert "100,000 × 32 × 32" in told.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--recipe", "albert-tiny"), "expected --data and --output"),
+        (("--recipe", "albert-tyni", "--dry-run"), "did you mean albert-tiny"),
+        (("--recipe", "nezha-base", "--dry-run"), "steps is not published"),
+        (("--recipe", "albert-tiny", "--dry-run", "--hardware", "x"), "one of tpu-v2"),
+        (
+            ("--recipe", "albert-tiny", "--dry-run", "--utilisation", "2"),
+            "utilisation must be in",
+        ),
+    ],
+)
+def test_recipes_refuse(words, message):
+    done = CliRunner().invoke(app, ["pretrain", *words])
+    assert done.exit_code
+    assert message in str(done.exception)
+
+
+def test_list_of_recipes():
+    told = CliRunner().invoke(app, ["pretrain", "--recipe", "list"])
+    assert "zhuiyi-roberta-tiny" in told.output
+
+
+def test_data_of_another_kind(files, tmp_path):
+    """The ids of another vocabulary, or pairs whose label means something else."""
+    facts = json.loads((files / "data" / "dataset.json").read_text())
+    for changes, message in (
+        ({"layout": "nsp"}, "expected pairs of the layout sop, found nsp"),
+        ({"vocabulary": {"size": 9, "sha256": "0"}}, "found another one, of 9"),
+    ):
+        shutil.copytree(files / "data", tmp_path / "data", dirs_exist_ok=True)
+        (tmp_path / "data" / "dataset.json").write_text(json.dumps(facts | changes))
+        words = ("--objective", "sop", "--data", tmp_path / "data")
+        done = pretrain(files, tmp_path / "out", *words)
+        assert message in str(done.exception)

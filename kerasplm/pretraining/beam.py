@@ -16,9 +16,9 @@ from typing import Any
 from kerasplm._version import VERSION
 from kerasplm.errors import DataError
 from kerasplm.pretraining import documents, records
+from kerasplm.pretraining.agreement import FACTS
 from kerasplm.pretraining.blocks import BlockMaker, maker_of
 from kerasplm.pretraining.creating import (
-    FACTS,
     PICTURE,
     check_tokenizer,
     facts_of,

@@ -22,6 +22,7 @@ from kerasplm._version import VERSION
 from kerasplm.errors import DataError, VocabError
 from kerasplm.files import read_json, write_bytes, write_json
 from kerasplm.pretraining import documents
+from kerasplm.pretraining.agreement import FACTS, vocabulary_digest
 from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.pretraining.pool import Pool, cores
 from kerasplm.pretraining.statistics import Statistics, picture
@@ -29,7 +30,6 @@ from kerasplm.pretraining.worker import block_files
 from kerasplm.progress import Reporter
 from kerasplm.python_tokenizer import PythonTokenizer
 
-FACTS = "dataset.json"
 PICTURE = "lengths.png"
 _WORK = ".work"
 _SHARD_TEXT = 32 << 20
@@ -95,10 +95,9 @@ def shard_name(number: int, count: int) -> str:
 
 def vocabulary_facts(tokenizer: PythonTokenizer) -> dict[str, Any]:
     """Return size, checksum and special ids of a vocabulary."""
-    text = "\n".join(tokenizer.vocab).encode("utf-8")
     return {
         "size": tokenizer.vocab_size,
-        "sha256": hashlib.sha256(text).hexdigest(),
+        "sha256": vocabulary_digest(tokenizer.vocab),
         "special_ids": {
             "pad": tokenizer.pad_id,
             "unk": tokenizer.unk_id,

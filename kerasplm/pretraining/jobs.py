@@ -1,15 +1,16 @@
 """One pre-training from names and files: what `kerasplm pretrain` does."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasplm.catalogue import CATALOGUE
 from kerasplm.checkpoint import their_names
 from kerasplm.config import Config
 from kerasplm.errors import ConfigError
+from kerasplm.pretraining.agreement import check_agreement, vocabulary_digest
 from kerasplm.pretraining.corpus import Corpus, Masks
 from kerasplm.pretraining.loop import pretrain
 from kerasplm.pretraining.objectives import OBJECTIVES, Objective
@@ -82,8 +83,9 @@ class Job:
             raise ConfigError(
                 "expected either a model or a configuration to begin with"
             )
-        if self.model is None and self.vocab is None:
-            raise ConfigError("a model that begins at random needs a vocabulary file")
+        if self.config in CATALOGUE and self.family is None:
+            # Its checkpoints get the names of the released ones.
+            object.__setattr__(self, "family", CATALOGUE[self.config].family)
         if ELECTRA in self.objectives and len(self.objectives) > 1:
             raise ConfigError(
                 f"objective {ELECTRA!r} (ELECTRA) stands alone. Received: "
@@ -142,7 +144,12 @@ class Job:
                 f"{folder}: expected a folder for the results, found a file"
             )
         source = self.model if self.vocab is None else self.vocab
+        if source is None:
+            raise ConfigError("a model that begins at random needs a vocabulary file")
         tokenizer = load_tokenizer(str(source), in_graph=False, family=self.family)
+        names = [text.partition(":")[0] for text in self.objectives]
+        for one in (self.data, self.eval_data or ()):
+            check_agreement(one, tokenizer.vocab, names)
         records = find_records(self.data)
         corpus = self._corpus(tokenizer, records)
         if is_chief(strategy):
@@ -247,7 +254,6 @@ class Job:
         """Return what the result depends on."""
         chosen = dataclasses.asdict(self.settings)
         settings = {n: x for n, x in chosen.items() if n not in WITHOUT_EFFECT}
-        text = "\n".join(tokenizer.vocab)
         start = self._start()
         begun = start.to_dict() if isinstance(start, Config) else digest(start)
         facts = {
@@ -261,6 +267,6 @@ class Job:
                 [Path(file).name, count]
                 for file, count in zip(records.files, records.counts, strict=True)
             ],
-            "vocabulary": hashlib.sha256(text.encode()).hexdigest(),
+            "vocabulary": vocabulary_digest(tokenizer.vocab),
         }
         return dict(json.loads(json.dumps(facts)))  # a tuple is read back as a list

@@ -13,8 +13,9 @@ from kerasplm.characters import Control
 from kerasplm.errors import DataError
 from kerasplm.files import temporary_folder, write_json
 from kerasplm.pretraining import documents, records
+from kerasplm.pretraining.agreement import FACTS
 from kerasplm.pretraining.compat import CREATORS, tinybert
-from kerasplm.pretraining.creating import FACTS, shard_name, vocabulary_facts
+from kerasplm.pretraining.creating import shard_name, vocabulary_facts
 from kerasplm.pretraining.statistics import Statistics
 from kerasplm.python_tokenizer import PythonTokenizer
 

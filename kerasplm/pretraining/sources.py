@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from kerasplm.errors import DataError
 from kerasplm.files import read_json
+from kerasplm.pretraining.agreement import FACTS
 
 Form = Literal["dynamic", "padded", "masked"]
-FACTS = "dataset.json"
 
 _HEADER = struct.Struct("<Q")
 _FRAME = 16  # bytes of a record besides its data

@@ -1,0 +1,54 @@
+"""Whether instances are what a training takes them for."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kerasplm.errors import DataError
+from kerasplm.files import read_json
+
+FACTS = "dataset.json"
+"""The file in which data creation tells what it made."""
+# The label of a pair means "random" in one layout and "swapped" in the other.
+_LAYOUTS = {"nsp": "nsp", "sop": "sop"}
+
+
+def vocabulary_digest(vocab: Sequence[str]) -> str:
+    """Return the hash by which data and training know that they mean the same ids."""
+    return hashlib.sha256("\n".join(vocab).encode()).hexdigest()
+
+
+def check_agreement(
+    data: str | Path | Sequence[str | Path],
+    vocab: Sequence[str],
+    objectives: Iterable[str],
+) -> None:
+    """Compare what `dataset.json` says, where there is one.
+
+    Args:
+        data: As for `find_records`.
+        vocab: Tokens of the model, in order of their ids.
+        objectives: Their names.
+
+    Raises:
+        DataError: The instances have the ids of another vocabulary, or pairs of
+            another kind.
+    """
+    for one in [data] if isinstance(data, str | Path) else data:
+        file = Path(one).expanduser() / FACTS
+        if not file.is_file():
+            continue
+        facts = read_json(file)
+        theirs = facts.get("vocabulary")
+        theirs = theirs if isinstance(theirs, dict) else {}
+        if theirs.get("sha256") not in (None, vocabulary_digest(vocab)):
+            raise DataError(
+                f"{file}: expected the vocabulary of the model, of {len(vocab)} "
+                f"tokens, found another one, of {theirs.get('size')}"
+            )
+        layout = facts.get("layout")
+        wanted = [_LAYOUTS[name] for name in objectives if name in _LAYOUTS]
+        if layout is not None and wanted and layout not in wanted:
+            raise DataError(
+                f"{file}: expected pairs of the layout {wanted[0]}, found {layout}"
+            )
