@@ -35,14 +35,20 @@ from kerasplm.task_models import (
     SpanExtractor,
 )
 
+_OBJECTIVES = "kerasplm.pretraining.objectives"
 _LAZY = {
+    "Electra": "kerasplm.pretraining.electra",
     "FAMILIES": "kerasplm.families",
+    "PretrainingJob": "kerasplm.pretraining.jobs",
+    "PretrainingModel": "kerasplm.pretraining.models",
     "PythonTokenizer": "kerasplm.python_tokenizer",
     "SentenceIndex": "kerasplm.retrieval",
     "TASKS": "kerasplm.tasks",
     "Task": "kerasplm.tasks",
     "Tokenizer": "kerasplm.tokenizer",
+    "causal_lm": _OBJECTIVES,
     "check_vocab": "kerasplm.vocabulary_tools",
+    "electra_model": "kerasplm.pretraining.starting",
     "evaluate": "kerasplm.evaluating",
     "export": "kerasplm.exporting",
     "export_litert": "kerasplm.runtimes",
@@ -54,12 +60,18 @@ _LAZY = {
     "load_checkpoint": "kerasplm.zoo",
     "load_config": "kerasplm.zoo",
     "load_tokenizer": "kerasplm.tokenizing",
+    "mlm": _OBJECTIVES,
     "model_info": "kerasplm.catalogue",
+    "nsp": _OBJECTIVES,
     "pipeline": "kerasplm.pipelines",
+    "pretraining_model": "kerasplm.pretraining.starting",
     "save_checkpoint": "kerasplm.saving",
     "save_huggingface": "kerasplm.huggingface_out",
     "save_model_garden": "kerasplm.model_garden_out",
+    "simbert": _OBJECTIVES,
     "simplify_vocab": "kerasplm.vocabulary_tools",
+    "sop": _OBJECTIVES,
+    "unilm": _OBJECTIVES,
 }
 __all__ = [
     "FGM",

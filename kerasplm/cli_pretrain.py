@@ -230,7 +230,7 @@ def pretrain(
     if recipe is not None:
         given = _with_recipe(recipe, given)
     from kerasplm.pretraining.corpus import Masks
-    from kerasplm.pretraining.jobs import Job
+    from kerasplm.pretraining.jobs import PretrainingJob
     from kerasplm.pretraining.training_settings import Settings
 
     def choices(kind: Any) -> Any:
@@ -241,7 +241,7 @@ def pretrain(
         return kind(**values)
 
     fields, electra = _sorted(more or [])
-    job = Job(
+    job = PretrainingJob(
         data=data,
         output=output or "",
         model=given["model"],

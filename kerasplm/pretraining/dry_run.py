@@ -11,7 +11,7 @@ from kerasplm.errors import ConfigError
 from kerasplm.layers import initialize_with
 from kerasplm.pretraining.estimate import UTILISATION, Estimate, Network, estimate
 from kerasplm.pretraining.hardware import hardware_named
-from kerasplm.pretraining.jobs import Job
+from kerasplm.pretraining.jobs import PretrainingJob
 from kerasplm.pretraining.recipe import PretrainingRecipe
 from kerasplm.pretraining.starting import electra_model, pretraining_model
 from kerasplm.pretraining.training_settings import Settings
@@ -80,7 +80,7 @@ class Work:
         )
 
 
-def work_of(job: Job) -> Work:
+def work_of(job: PretrainingJob) -> Work:
     """Return what a job computes; its data and vocabulary are not read.
 
     Args:
@@ -103,7 +103,7 @@ def work_of(job: Job) -> Work:
     return Work(_networks(job, model, longest), trained)
 
 
-def _networks(job: Job, model: Any, longest: int) -> list[Network]:
+def _networks(job: PretrainingJob, model: Any, longest: int) -> list[Network]:
     found = []
     for network in getattr(model, "networks", [model]):
         scored = job.masks.predictions(longest)
@@ -120,7 +120,7 @@ def _networks(job: Job, model: Any, longest: int) -> list[Network]:
 
 
 def print_estimate(
-    job: Job, hardware: Sequence[str] = (), utilisation: float | None = None
+    job: PretrainingJob, hardware: Sequence[str] = (), utilisation: float | None = None
 ) -> None:
     """Print what a job needs: once, and on each hardware.
 

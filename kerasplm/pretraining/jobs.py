@@ -30,7 +30,7 @@ ELECTRA = "rtd"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
+class PretrainingJob:
     """What to train on what.
 
     Args:
@@ -56,7 +56,8 @@ class Job:
         ConfigError: The choices contradict each other.
 
     Example:
-        >>> Job(data="wiki", output="out", model="bert-base-zh.google").objectives
+        >>> job = PretrainingJob(data="wiki", output="out", model="bert-base-zh.google")
+        >>> job.objectives
         ('mlm',)
     """
 
