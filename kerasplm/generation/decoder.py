@@ -70,8 +70,7 @@ class Decoder:
         self.decoding = decoding
         self.constraint = constraint
         self.jit_compile = jit_compile
-        self.traces = 0
-        """How often the loop was traced."""
+        self._traced: list[str] = []
         kind: Any = Beam
         if (
             decoding.samples is not None
@@ -146,6 +145,11 @@ class Decoder:
             )
             for *rows, some in zip(tokens, lengths, scores, strict=True)
         ]
+
+    @property
+    def traces(self) -> int:
+        """How often the loop was traced."""
+        return len(self._traced)
 
     def like(self, decoding: Decoding) -> "Decoder":
         """Return a decoder with another end or minimal length and the same graphs.
@@ -249,7 +253,7 @@ class Decoder:
         return {**state, "memory": memory}, logits
 
     def _loop(self, given: Any) -> Any:
-        self.traces += 1
+        self._traced.append("loop")
         state, logits, source = self._begin(given)
         state = self._choose(given, state, logits, None)
         structure = state
