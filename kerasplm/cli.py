@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
-from kerasplm import cli_finetune, cli_predict
+from kerasplm import cli_finetune, cli_generate, cli_predict
 from kerasplm._version import VERSION
 from kerasplm.errors import CatalogueError, PLMError, describe
 
@@ -54,6 +54,7 @@ app.command()(cli_finetune.evaluate)
 app.command()(cli_finetune.submit)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.embed)
+app.command()(cli_generate.generate)
 app.command()(cli_finetune.tasks)
 
 

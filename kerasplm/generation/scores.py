@@ -43,8 +43,10 @@ def log_probabilities(
         scores = tf.where(ends & (count < limits["min_length"]), NEVER, scores)
     if allowed is not None:
         scores = tf.where(allowed, scores, NEVER)
+    if allowed is not None or decoding.no_repeat_ngram:
         stuck = tf.reduce_all(tf.math.is_inf(scores), axis=1, keepdims=True)
-        scores = tf.where(stuck & ends, raw, scores)
+        # Where nothing is left, the text ends; where it cannot, anything may come.
+        scores = tf.where(stuck & (ends | (limits["end_id"] < 0)), raw, scores)
     if decoding.temperature != 1.0:
         scores /= decoding.temperature
     if decoding.temperature != 1.0 and not (decoding.samples or decoding.beams == 1):
