@@ -181,7 +181,12 @@ def test_a_callback_says_what_may_come(model, tokenizer):
     for some, end in (([99], "[SEP]"), ([], None)):
         with pytest.raises(ConfigError, match="allowed: source 0, after"):
             plm.generate(
-                model, tokenizer, "一", end=end, allowed=lambda *_, some=some: some
+                model,
+                tokenizer,
+                "一",
+                end=end,
+                max_length=9,
+                allowed=lambda *_, some=some: some,
             )
 
 
@@ -330,4 +335,5 @@ def test_command_reads_records(saved, model, tokenizer, tmp_path):
     assert answers == [{"id": 7, "text": found[0]}, {"text": found[1]}]
     source.write_text('{"question": "一"}\n', "utf-8")
     wrong = "expected text .and pair., found question"
-    run("generate", "--model", saved, "--input", source, fails=wrong)
+    with pytest.raises(DataError, match=wrong):
+        run("generate", "--model", saved, "--input", source)

@@ -135,7 +135,8 @@ class Decoder:
             )
         given = keras.tree.map_structure(tf.convert_to_tensor, given)
         if allowed is None and watch is None:
-            tokens, lengths, scores = self._graph("loop", self._loop, given)(given)
+            loop = self._graph("loop", self._loop, _sizes(given, all_vary=True))
+            tokens, lengths, scores = loop(given)
         else:
             tokens, lengths, scores = self._in_python(given, numbers, allowed, watch)
         tokens, lengths, scores = (np.asarray(x) for x in (tokens, lengths, scores))
@@ -167,26 +168,17 @@ class Decoder:
         shape = (self.decoding.width, self.decoding.max_length)
         return np.random.default_rng([seed, number]).random(shape, "float32")
 
-    def _graph(self, name: str, function: Callable[..., Any], given: Any = None) -> Any:
-        """Return the compiled function; `given` is what its sizes are not taken from.
-
-        Without it, and with XLA, the sizes are those of the first calls.
-        """
+    def _graph(self, name: str, function: Callable[..., Any], *specs: Any) -> Any:
+        """Return the compiled function, traced once for these specs."""
         if name not in self._graphs:
-            signature = None
-            if given is not None and not self.jit_compile:
-                room = self.decoding.max_length
-                signature = keras.tree.map_structure(_any_size, given)
-                signature["draws"] = tf.TensorSpec([None, room], tf.float32)
-                signature = [signature]
+            # XLA needs to know all sizes: it takes those of each call.
             graph = self._graphs[name] = tf.function(
                 function,
-                input_signature=signature,
+                input_signature=None if self.jit_compile else specs,
                 jit_compile=self.jit_compile,
-                reduce_retracing=signature is None and not self.jit_compile,
                 autograph=False,
             )
-            if signature is not None:
+            if not self.jit_compile:
                 graph.get_concrete_function()
         return self._graphs[name]
 
@@ -210,7 +202,11 @@ class Decoder:
         return state, tf.repeat(logits, decoding.width, axis=0), source
 
     def _choose(
-        self, given: Any, state: Any, logits: tf.Tensor, allowed: tf.Tensor | None
+        self,
+        given: Any,
+        state: Any,
+        logits: tf.Tensor,
+        allowed: tf.Tensor | None = None,
     ) -> Any:
         """Choose one token per row."""
         decoding, constraint, choice = self.decoding, self.constraint, state["choice"]
@@ -255,7 +251,7 @@ class Decoder:
     def _loop(self, given: Any) -> Any:
         self._traced.append("loop")
         state, logits, source = self._begin(given)
-        state = self._choose(given, state, logits, None)
+        state = self._choose(given, state, logits)
         structure = state
 
         def going(*flat: tf.Tensor) -> tf.Tensor:
@@ -266,7 +262,7 @@ class Decoder:
         def body(*flat: tf.Tensor) -> list[tf.Tensor]:
             state = keras.tree.pack_sequence_as(structure, flat)
             state, logits = self._step(state, source)
-            state = self._choose(given, state, logits, None)
+            state = self._choose(given, state, logits)
             return keras.tree.flatten(state)
 
         flat = keras.tree.flatten(state)
@@ -287,17 +283,30 @@ class Decoder:
         allowed: Allowed | None,
         watch: Watch | None,
     ) -> Any:
-        begin = self._graph("begin", self._begin)
-        choose = self._graph("choose", self._choose)
-        step = self._graph("step", self._step)
-        result = self._graph("result", self.strategy.result)
-        seen: list[list[int]] = [[] for _ in numbers]
+        given_spec = _sizes(given, all_vary=True)
+        begin = self._graph("begin", self._begin, given_spec)
         state, logits, source = begin(given)
+        source_spec = _sizes(source, all_vary=True)
+        state_spec, logits_spec = _sizes(state), _sizes(logits)
+        if "place" in state:
+            state_spec["place"] = _sizes(state["place"], all_vary=True)
+        choice_spec = state_spec["choice"]
+        result = self._graph("result", self.strategy.result, choice_spec)
+        step = self._graph("step", self._step, state_spec, source_spec)
+        masks: list[Any] = (
+            [] if allowed is None else [tf.TensorSpec(logits_spec.shape, bool)]
+        )
+        name = f"choose {len(masks)}"
+        choose = self._graph(
+            name, self._choose, given_spec, state_spec, logits_spec, *masks
+        )
+        seen: list[list[int]] = [[] for _ in numbers]
         while True:
-            mask = None
             if allowed is not None:
-                mask = self._asked(allowed, state["choice"], numbers, logits.shape[1])
-            state = choose(given, state, logits, mask)
+                masks = [
+                    self._asked(allowed, state["choice"], numbers, logits.shape[1])
+                ]
+            state = choose(given, state, logits, *masks)
             choice = state["choice"]
             if watch is not None:
                 tokens, lengths, _ = map(np.asarray, result(choice))
@@ -338,5 +347,13 @@ class Decoder:
         return mask
 
 
-def _any_size(x: tf.Tensor) -> tf.TensorSpec:
-    return tf.TensorSpec([None] * x.shape.rank, x.dtype)
+def _sizes(values: Any, all_vary: bool = False) -> Any:
+    """Return specs of tensors of which the first size varies, or all of them."""
+
+    def spec(x: tf.Tensor) -> tf.TensorSpec:
+        rank = x.shape.rank
+        kept = [] if all_vary else x.shape[1:]
+        varying = rank if all_vary else min(rank, 1)
+        return tf.TensorSpec([None] * varying + list(kept), x.dtype)
+
+    return keras.tree.map_structure(spec, values)
