@@ -17,8 +17,8 @@ from kerasplm.generation.next_token import NextToken
 from kerasplm.generation.sampling import Rows
 from kerasplm.generation.scores import log_probabilities
 from kerasplm.generation.settings import Decoding
+from kerasplm.generation.stepping import Allowed, asked, sizes
 
-Allowed = Callable[[int, list[int]], Sequence[int] | None]
 Watch = Callable[[int, list[int]], None]
 # With XLA every new length is compiled: sources are padded to a multiple of it.
 _STEP = 32
@@ -135,7 +135,7 @@ class Decoder:
             )
         given = keras.tree.map_structure(tf.convert_to_tensor, given)
         if allowed is None and watch is None:
-            loop = self._graph("loop", self._loop, _sizes(given, all_vary=True))
+            loop = self._graph("loop", self._loop, sizes(given, all_vary=True))
             tokens, lengths, scores = loop(given)
         else:
             tokens, lengths, scores = self._in_python(given, numbers, allowed, watch)
@@ -283,13 +283,13 @@ class Decoder:
         allowed: Allowed | None,
         watch: Watch | None,
     ) -> Any:
-        given_spec = _sizes(given, all_vary=True)
+        given_spec = sizes(given, all_vary=True)
         begin = self._graph("begin", self._begin, given_spec)
         state, logits, source = begin(given)
-        source_spec = _sizes(source, all_vary=True)
-        state_spec, logits_spec = _sizes(state), _sizes(logits)
+        source_spec = sizes(source, all_vary=True)
+        state_spec, logits_spec = sizes(state), sizes(logits)
         if "place" in state:
-            state_spec["place"] = _sizes(state["place"], all_vary=True)
+            state_spec["place"] = sizes(state["place"], all_vary=True)
         choice_spec = state_spec["choice"]
         result = self._graph("result", self.strategy.result, choice_spec)
         step = self._graph("step", self._step, state_spec, source_spec)
@@ -304,7 +304,13 @@ class Decoder:
         while True:
             if allowed is not None:
                 masks = [
-                    self._asked(allowed, state["choice"], numbers, logits.shape[1])
+                    asked(
+                        allowed,
+                        state["choice"],
+                        numbers,
+                        self.decoding,
+                        logits.shape[1],
+                    )
                 ]
             state = choose(given, state, logits, *masks)
             choice = state["choice"]
@@ -319,41 +325,3 @@ class Decoder:
             if done or int(choice["count"]) >= self.decoding.max_length:
                 return result(choice)
             state, logits = step(state, source)
-
-    def _asked(
-        self, allowed: Allowed, choice: Any, numbers: Sequence[int], words: int
-    ) -> np.ndarray:
-        """Return the mask (R, V) of what the callback allows."""
-        tokens = np.asarray(choice["tokens"])[:, : int(choice["count"])]
-        done = np.asarray(choice["done"])
-        done = np.repeat(done, len(tokens) // len(done))
-        mask = np.ones((len(tokens), words), bool)
-        for row, ids in enumerate(tokens.tolist()):
-            if done[row]:
-                continue
-            number = numbers[row // self.decoding.width]
-            some = allowed(number, ids)
-            if some is None:
-                continue
-            some = [int(i) for i in some]
-            wrong = [i for i in some if not 0 <= i < words]
-            if wrong or not some and self.decoding.end_id is None:
-                raise ConfigError(
-                    f"allowed: source {number}, after {ids}: expected ids below {words}"
-                    f"{'' if wrong else ' (there is no end token)'}. Received: {some}"
-                )
-            mask[row] = False
-            mask[row, some] = True
-        return mask
-
-
-def _sizes(values: Any, all_vary: bool = False) -> Any:
-    """Return specs of tensors of which the first size varies, or all of them."""
-
-    def spec(x: tf.Tensor) -> tf.TensorSpec:
-        rank = x.shape.rank
-        kept = [] if all_vary else x.shape[1:]
-        varying = rank if all_vary else min(rank, 1)
-        return tf.TensorSpec([None] * varying + list(kept), x.dtype)
-
-    return keras.tree.map_structure(spec, values)

@@ -8,6 +8,7 @@ from keras import ops
 
 from kerasplm import masks
 from kerasplm.generation.next_token import remember
+from kerasplm.seq2seq.layers import T5Attention, T5Block
 from kerasplm.seq2seq.model import Seq2Seq
 
 Tensor = Any
@@ -37,10 +38,7 @@ class Seq2SeqSteps:
             {name: inputs[name] for name in ("token_ids", "padding_mask")}
         )
         context = read["encoder_output"]
-        kept = [
-            block.cross_attention.keys_values(context)
-            for block in self.model.decoder.blocks
-        ]
+        kept = [_cross(b).keys_values(context) for b in self.model.decoder.blocks]
         source = {"kept": kept, "mask": masks.padding(read["padding_mask"])}
         texts = ops.shape(context)[0]
         # One place more: the start token.
@@ -82,9 +80,14 @@ class Seq2SeqSteps:
             )
             # The hypotheses of a text are queries of the same keys.
             queries = ops.reshape(block.cross_norm(x), (texts, rows // texts, size))
-            out = block.cross_attention(
+            out = _cross(block)(
                 queries, *kept, attention_mask=source["mask"], position_bias=across
             )
             x = block.feed_forward(x + ops.reshape(out, (rows, 1, size)))
         logits = model.logits(decoder.output_norm(x[:, 0]))
         return ops.cast(logits, "float32"), new
+
+
+def _cross(block: T5Block) -> T5Attention:
+    assert block.cross_attention is not None  # every block of a decoder has it
+    return block.cross_attention

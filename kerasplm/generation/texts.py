@@ -9,12 +9,13 @@ import numpy as np
 
 from kerasplm.errors import ConfigError
 from kerasplm.generation.constraints import Constraint, Extract, Trie
-from kerasplm.generation.decoder import Allowed, Decoder, Generated
+from kerasplm.generation.decoder import Decoder, Generated
 from kerasplm.generation.encoder_steps import EncoderSteps
 from kerasplm.generation.next_token import NextToken
 from kerasplm.generation.seq2seq_steps import Seq2SeqSteps
 from kerasplm.generation.settings import Compatible, Decoding
 from kerasplm.generation.sources import batch_of, check_room, source_ids, tokens_of
+from kerasplm.generation.stepping import Allowed
 from kerasplm.heads import PretrainedModel
 from kerasplm.seq2seq.model import Seq2Seq
 from kerasplm.vocabulary_tools import check_vocab
