@@ -66,8 +66,7 @@ def test_a_batch_is_its_texts_one_by_one(name, options):
     assert decoder.traces == 1
 
 
-@pytest.mark.parametrize("name", ["nezha-unilm", "t5"])
-@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize(("name", "beams"), [("nezha-unilm", 3), ("t5", 1)])
 def test_xla_generates_the_same(name, beams):
     rows, decoding = sources(4, 2), Decoding(max_length=6, beams=beams, end_id=END)
     plain = decode(model_of(name), decoding, rows)
