@@ -55,6 +55,7 @@ _LAZY = {
     "export_onnx": "kerasplm.runtimes",
     "extend_vocab": "kerasplm.vocabulary_tools",
     "finetune": "kerasplm.finetuning",
+    "generate": "kerasplm.generation",
     "list_models": "kerasplm.catalogue",
     "load": "kerasplm.zoo",
     "load_checkpoint": "kerasplm.zoo",

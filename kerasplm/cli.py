@@ -10,7 +10,13 @@ from rich.markup import escape
 
 from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
-from kerasplm import cli_finetune, cli_predict, cli_pretrain, cli_pretraining_data
+from kerasplm import (
+    cli_finetune,
+    cli_generate,
+    cli_predict,
+    cli_pretrain,
+    cli_pretraining_data,
+)
 from kerasplm._version import VERSION
 from kerasplm.errors import CatalogueError, PLMError, describe
 
@@ -54,6 +60,7 @@ app.command()(cli_finetune.evaluate)
 app.command()(cli_finetune.submit)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.embed)
+app.command()(cli_generate.generate)
 app.command()(cli_finetune.tasks)
 app.command()(cli_pretraining_data.pretraining_data)
 app.command()(cli_pretrain.pretrain)

@@ -17,12 +17,10 @@ import keras
 from keras import ops
 
 from kerasplm.config import BaseConfig, Config
+from kerasplm.masks import MASK_VALUE, softmax
 from kerasplm.relative import by_distance, by_key, rotate
 
 Tensor = Any
-
-# The value that the original code adds to scores of tokens that must not be seen.
-MASK_VALUE = -10000.0
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_tanh": functools.partial(ops.gelu, approximate=True),
@@ -108,6 +106,7 @@ class Attention(ConfiguredLayer):
         relative: Tensor | None = None,
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
+        projected: tuple[Tensor, Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Attend within (B, T, D).
 
@@ -117,16 +116,13 @@ class Attention(ConfiguredLayer):
             relative: None or the rows of `relative_table`, (R, H).
             rotary: None or what `rotations` returns.
             training: Whether dropout is on.
+            projected: What `project` returned, if it was called already.
 
         Returns:
             (B, T, D), and the scores (B, N, T, S) scaled and masked, before softmax.
         """
         config = self.config
-        q = self._split(self.query(x), config.key_size)  # [B, N, T, K]
-        k = self._split(self.key(x), config.key_size)
-        v = self._split(self.value(x), config.head_size)
-        if rotary is not None:
-            q, k = rotate(q, rotary), rotate(k, rotary)
+        q, k, v = projected or self.project(x, rotary)
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # [B, N, T, S]
         if relative is not None:
             scores += by_key(ops.matmul(q, ops.transpose(relative)))
@@ -143,18 +139,18 @@ class Attention(ConfiguredLayer):
         out = ops.reshape(out, (ops.shape(x)[0], -1, config.hidden_size))
         return self.output_dense(out), scores
 
+    def project(self, x: Tensor, rotary: Any = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys (B, N, T, K), turned, and values (B, N, T, H)."""
+        q = self._split(self.query(x), self.config.key_size)
+        k = self._split(self.key(x), self.config.key_size)
+        if rotary is not None:
+            q, k = rotate(q, rotary), rotate(k, rotary)
+        return q, k, self._split(self.value(x), self.config.head_size)
+
     def _split(self, x: Tensor, size: int) -> Tensor:
         heads = self.config.num_attention_heads
         x = ops.reshape(x, (ops.shape(x)[0], -1, heads, size))
         return ops.transpose(x, (0, 2, 1, 3))
-
-
-def softmax(scores: Tensor) -> Tensor:
-    """Turn scores (..., S) into weights."""
-    # Keras warns about an axis with one entry; a single token is no mistake here.
-    if scores.shape[-1] == 1:
-        return ops.ones_like(scores)
-    return ops.softmax(scores, axis=-1)
 
 
 class GroupedDense(ConfiguredLayer):
@@ -238,10 +234,14 @@ class Block(ConfiguredLayer):
         relative: Tensor | None = None,
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
+        attend: Callable[..., tuple[Tensor, Tensor]] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (B, T, D), the scores (B, N, T, S) and the last residual sum."""
+        """Return (B, T, D), the scores (B, N, T, S) and the last residual sum.
+
+        `attend` is called in the place of the attention, which generation remembers.
+        """
         pre = self.config.ln_type == "pre"
-        a, scores = self.attention(
+        a, scores = (attend or self.attention)(
             self.attention_norm(x) if pre else x,
             attention_mask=attention_mask,
             relative=relative,

@@ -8,6 +8,17 @@ from kerasplm.config import AttentionKind
 
 Tensor = Any
 
+# The value that the original code adds to scores of tokens that must not be seen.
+MASK_VALUE = -10000.0
+
+
+def softmax(scores: Tensor) -> Tensor:
+    """Turn scores (..., S) into weights."""
+    # Keras warns about an axis with one entry; a single token is no mistake here.
+    if scores.shape[-1] == 1:
+        return ops.ones_like(scores)
+    return ops.softmax(scores, axis=-1)
+
 
 def padding(padding_mask: Tensor) -> Tensor:
     """Let every token attend to the real tokens.

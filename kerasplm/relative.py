@@ -48,9 +48,22 @@ def relative_table(config: Config, length: Tensor, dtype: str) -> Tensor:
 
     Source: arXiv:1909.00204; huawei-noah NEZHA-TensorFlow `modeling.py`.
     """
+    return distance_rows(config, ops.arange(2 * length - 1) - (length - 1), dtype)
+
+
+def distance_rows(config: Config, distances: Tensor, dtype: str) -> Tensor:
+    """Return the sinusoid of every distance: key position minus query position.
+
+    Args:
+        config: Gives head size and clipping distance.
+        distances: Integers of any shape (...,).
+        dtype: Of the result.
+
+    Returns:
+        (..., H).
+    """
     clip = config.max_relative_position
-    distance = ops.arange(2 * length - 1) - (length - 1)
-    rows = ops.clip(distance, -clip, clip) + clip
+    rows = ops.clip(distances, -clip, clip) + clip
     table = ops.convert_to_tensor(_sinusoids(config.head_size, clip), dtype=dtype)
     return ops.take(table, rows, axis=0)
 

@@ -31,12 +31,11 @@ DROP = (
     "grad_variables",
     "versions",
     "io",
-    "decode",
     "variable_mapping_by_version",
 )
 # Arrays that no check reads, or that only repeat another one.
 UNUSED = re.compile(
-    "generated_ids|past_key_values|mlm_example_loss|mlm_log_probs|mlm_probs|mlm_preds"
+    "past_key_values|mlm_example_loss|mlm_log_probs|mlm_probs|mlm_preds"
     "|disc_(probs|preds|example_loss)|sentence_(log_probs|example_loss)"
     "|word_embedding_output|greedy_temperature|next_position|.*_proba|predictions"
     "|train/(?!global_norm|clipped_grad/|loss$).*|loss/.*|jieba.*"

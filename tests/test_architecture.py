@@ -22,6 +22,10 @@ PORTABLE += tuple(
 )
 PORTABLE += ("learning_rates", "optimization", "relative", "schedules")
 PORTABLE += tuple(f"seq2seq/{name}" for name in ("config", "layers", "model"))
+PORTABLE += tuple(
+    f"generation/{name}"
+    for name in ("settings", "next_token", "encoder_steps", "seq2seq_steps")
+)
 PORTABLE += tuple(f"task_heads/{f.stem}" for f in PACKAGE.glob("task_heads/*.py"))
 # What a module may not import: the lower one never knows the higher one.
 FORBIDDEN = {
@@ -44,6 +48,7 @@ FORBIDDEN = {
     "tokenizer": ("config", "layers", "encoder", "families", "checkpoint", "zoo"),
     "python_tokenizer": ("config", "layers", "encoder", "families", "checkpoint"),
     "task_heads": ("encoder", "heads", "families", "checkpoint", "zoo", "tasks"),
+    "generation": ("families", "checkpoint", "zoo", "tasks", "cli"),
     "zoo": ("tasks", "finetuning", "exporting", "cli", "tokenizer"),
     "tasks": ("zoo", "finetuning", "exporting", "cli"),
 }

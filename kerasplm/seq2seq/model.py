@@ -150,13 +150,16 @@ class Seq2Seq(keras.Model):
             context_mask=masks.padding(context_mask),
             training=training,
         )
-        scaled = output
-        if self.config.scale_output:
-            scaled = output * self.config.hidden_size**-0.5
-        out = {"logits": self.output_layer(scaled), "decoder_output": output}
+        out = {"logits": self.logits(output), "decoder_output": output}
         if return_hidden_states:
             out["decoder_hidden_states"] = states
         return out
+
+    def logits(self, output: Tensor) -> Tensor:
+        """Map normalised outputs of the decoder (..., D) to (..., V)."""
+        if self.config.scale_output:
+            output = output * self.config.hidden_size**-0.5
+        return self.output_layer(output)
 
     def call(
         self,

@@ -1,0 +1,173 @@
+"""The command `generate`: a text for each line of a file."""
+
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+
+from checkpoints_convert.command import FamilyArg, PartArg
+from kerasplm.cli_predict import (
+    FormatArg,
+    InputArg,
+    _items,
+    _lines,
+    _named,
+    _write,
+    _written,
+)
+from kerasplm.errors import DataError
+
+
+def generate(
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            help="Name from `kerasplm list`, or a folder, checkpoint prefix or "
+            "archive: an encoder with an MLM head, or T5-PEGASUS.",
+            metavar="MODEL",
+        ),
+    ],
+    source: InputArg,
+    output: Annotated[
+        str, typer.Option(help="JSON lines, or - for stdout.", metavar="FILE")
+    ] = "-",
+    attention: Annotated[
+        Literal["unilm", "causal"] | None,
+        typer.Option(
+            help="unilm writes a target, causal continues the text. Default: the "
+            "model's, or unilm."
+        ),
+    ] = None,
+    max_length: Annotated[int, typer.Option(help="Tokens to generate at most.")] = 64,
+    min_length: Annotated[int, typer.Option(help="Tokens before the end.")] = 0,
+    beams: Annotated[int, typer.Option(help="Beam search; 1 is greedy.")] = 1,
+    samples: Annotated[
+        int | None, typer.Option(help="Draw so many texts for each line.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Below 1: less random.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Draw among the k best.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Draw among those that reach p together.")
+    ] = None,
+    repetition_penalty: Annotated[
+        float, typer.Option(help="Exponent for tokens that were there; 1 is none.")
+    ] = 1.0,
+    no_repeat_ngram: Annotated[
+        int, typer.Option(help="No n tokens in a row twice; 0 allows it.")
+    ] = 0,
+    length_penalty: Annotated[
+        float, typer.Option(help="Of beams: 0 the most probable text, 1 per token.")
+    ] = 0.0,
+    suppress: Annotated[
+        list[str] | None, typer.Option(help="Token never to choose; repeatable.")
+    ] = None,
+    start: Annotated[str, typer.Option(help="First token of T5's target.")] = "[CLS]",
+    end: Annotated[
+        str, typer.Option(help="Token that ends a text; empty: none does.")
+    ] = "[SEP]",
+    min_ends: Annotated[int, typer.Option(help="End with the n-th end token.")] = 1,
+    choices: Annotated[
+        str | None,
+        typer.Option(help="File: every result is one of its lines.", metavar="FILE"),
+    ] = None,
+    extract: Annotated[
+        bool, typer.Option("--extract", help="Every result is a part of its line.")
+    ] = False,
+    compatible: Annotated[
+        Literal["bert4keras"] | None, typer.Option(help="Search as this library does.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of what is drawn.")] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Show the texts grow, on stderr.")
+    ] = False,
+    form: FormatArg = None,
+    batch_size: Annotated[int, typer.Option(help="Lines that run at once.")] = 32,
+    max_source_length: Annotated[
+        int | None, typer.Option(help="Truncate longer lines. Default: an error.")
+    ] = None,
+    jit_compile: Annotated[
+        bool, typer.Option("--jit-compile", help="Compile by XLA.")
+    ] = False,
+    family: FamilyArg = None,
+    part: PartArg = None,
+) -> None:
+    """Write a text for each line: {"text": ...}, or {"texts": [...]} of many samples.
+
+    A line is a text, or two separated by a tab. In .tsv and .jsonl files the fields are
+    text and pair; an "id" is repeated in the answer.
+    """
+    import kerasplm as plm
+
+    network, tokenizer = _loaded(model, attention, family, part)
+    allowed = None
+    if choices is not None:
+        with _lines(choices) as lines, _named(choices):
+            allowed = [line.rstrip("\r\n") for line in lines if line.strip()]
+    options: dict[str, Any] = {
+        "max_length": max_length,
+        "min_length": min_length,
+        "beams": beams,
+        "samples": samples,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "repetition_penalty": repetition_penalty,
+        "no_repeat_ngram": no_repeat_ngram,
+        "length_penalty": length_penalty,
+        "suppress": suppress or (),
+        "start": start,
+        "end": end or None,
+        "min_ends": min_ends,
+        "choices": allowed,
+        "extract": extract,
+        "compatible": compatible,
+        "batch_size": batch_size,
+        "max_source_length": max_source_length,
+        "jit_compile": jit_compile,
+    }
+    with _lines(source) as lines, _written(output) as file, _named(source):
+        items = enumerate(_items(lines, source, form), 1)
+        asked = [_asked(item, number) for number, item in items]
+        texts = plm.generate(
+            network,
+            tokenizer,
+            [text for text, _ in asked],
+            seed=seed,
+            stream=_show if stream else None,
+            **options,
+        )
+        for (_, known), text in zip(asked, texts, strict=True):
+            name = "text" if isinstance(text, str) else "texts"
+            _write(file, {**known, name: text})
+
+
+def _loaded(
+    model: str, attention: str | None, family: str | None, part: Any
+) -> tuple[Any, Any]:
+    import kerasplm as plm
+
+    common: dict[str, Any] = {"family": family, "part": part}
+    given = {} if attention is None else {"attention": attention}
+    network = plm.load(model, heads="pretraining", **common, **given)
+    config = getattr(getattr(network, "encoder", network), "config", None)
+    if not given and getattr(config, "attention", None) == "bidirectional":
+        network = plm.load(model, heads="pretraining", attention="unilm", **common)
+    return network, plm.load_tokenizer(model, in_graph=False, **common)
+
+
+def _asked(item: Any, number: int) -> tuple[Any, dict[str, Any]]:
+    """Return a source and what its answer repeats."""
+    if not isinstance(item, dict):
+        return item, {}
+    fields = [item[name] for name in ("text", "pair") if name in item]
+    if "text" not in item or not all(isinstance(field, str) for field in fields):
+        raise DataError(
+            f"line {number}: expected text (and pair), found {', '.join(item)}"
+        )
+    text = fields[0] if len(fields) == 1 else tuple(fields)
+    return text, {"id": item["id"]} if "id" in item else {}
+
+
+def _show(number: int, text: str) -> None:
+    sys.stderr.write(f"{number + 1}\t{text}\n")
