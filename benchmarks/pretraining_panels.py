@@ -1,0 +1,67 @@
+"""The picture of `pretraining_curves`: loss and score along the steps, side by side."""
+
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One part of the picture.
+
+    Args:
+        title: What is shown.
+        history: As `pretrain` logs it.
+        loss: Name of the loss.
+        score: Name of the score.
+        loss_baseline: Loss without learning.
+        score_baseline: Score without learning.
+    """
+
+    title: str
+    history: Sequence[Mapping[str, float]]
+    loss: str
+    score: str
+    loss_baseline: float
+    score_baseline: float
+
+
+def draw(panels: Sequence[Panel], columns: int = 3) -> bytes:
+    """Return the picture as PNG; the same data give the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = min(columns, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.4 * columns, 3.1 * lines), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axis in axes[len(panels) :]:
+        axis.remove()
+    for panel, axis in zip(panels, axes, strict=False):
+        for name, label, colour in (
+            (panel.loss, "loss, training", "tab:blue"),
+            (f"val_{panel.loss}", "loss, held out", "tab:orange"),
+        ):
+            axis.plot(*_points(panel, name), color=colour, lw=1.3, label=label)
+        axis.axhline(panel.loss_baseline, color="0.5", ls=":", label="loss, baseline")
+        axis.set_title(panel.title, fontsize=10)
+        axis.set(xlabel="step", ylabel=panel.loss)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+        right = axis.twinx()
+        score = panel.score
+        points = _points(panel, f"val_{score}")
+        right.plot(*points, "--", color="tab:green", lw=1.3, label="score, held out")
+        right.set(ylim=(0, 1), ylabel=score)
+        handles = [*axis.lines, *right.lines]
+        if axis is axes[0]:
+            axis.legend(handles, [x.get_label() for x in handles], fontsize=7)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=80, metadata={"Software": None})
+    return out.getvalue()
+
+
+def _points(panel: Panel, name: str) -> tuple[list[float], list[float]]:
+    found = [(row["step"], row[name]) for row in panel.history if name in row]
+    return [x for x, _ in found], [y for _, y in found]
