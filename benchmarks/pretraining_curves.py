@@ -102,7 +102,7 @@ class Trial:
     objectives: tuple[str, ...]
     views: tuple[View, ...]
     length: int = 64
-    batch_size: int = 32
+    batch_size: int = 16
     words: str = "jieba"
     electra: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -133,7 +133,8 @@ TRIALS = {
         "unilm",
         ("unilm",),
         (View("second text", "lm_loss", "lm_accuracy", "second"),),
-        batch_size=16,
+        batch_size=8,
+        words="none",
     ),
 }
 
@@ -230,6 +231,7 @@ def train(
                 batch_size=trial.batch_size,
                 log_steps=50,
                 keep=1,
+                eval_batches=64,
                 peak_flops=None,
                 **changes,
             ),
