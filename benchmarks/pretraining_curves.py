@@ -37,7 +37,7 @@ from kerasplm.files import write_bytes, write_json, write_text
 from kerasplm.pretraining.corpus import Masks
 from kerasplm.pretraining.creating import create, shard_name
 from kerasplm.pretraining.data_settings import DataSettings
-from kerasplm.pretraining.jobs import Job
+from kerasplm.pretraining.jobs import PretrainingJob
 from kerasplm.pretraining.training_settings import Settings
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
@@ -90,12 +90,12 @@ class Trial:
 
     Args:
         layout: Of the data.
-        objectives: As for `Job`.
+        objectives: As for `PretrainingJob`.
         views: What is shown of it.
         length: Tokens per row.
         batch_size: Rows per update.
         words: Where words start.
-        electra: As for `Job`.
+        electra: As for `PretrainingJob`.
     """
 
     layout: str
@@ -216,7 +216,7 @@ def train(
     shards = [data / shard_name(n, SHARDS) for n in range(SHARDS)]
 
     def run(folder: str, **changes: Any) -> Any:
-        return Job(
+        return PretrainingJob(
             data=[str(file) for file in shards[:-1]],
             eval_data=[str(shards[-1])],
             output=output / folder,
