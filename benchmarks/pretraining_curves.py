@@ -11,8 +11,8 @@ evaluated every twelfth of the way. All of it is what `kerasplm pretraining-data
 The vocabulary is cut to the tokens that the text has: the text is cut into the same
 tokens, and the network is small. Baselines know how often each target occurs in the
 training records and nothing else: their loss is that of these shares on the held-out
-ones, their accuracy that of the most frequent target. Files share their documents, so
-"held out" means other passages, not other documents.
+ones; their accuracy is that of the most frequent held-out target. Files share their
+documents, so "held out" means other passages, not other documents.
 
 The last table is of `pretraining_coverage`: which share of the tokens was ever
 predicted, by masks that are drawn anew and by those of static copies.
@@ -47,6 +47,7 @@ from kerasplm.vocab import MASK_TOKEN, REQUIRED_TOKENS
 
 SHARDS = 16
 EVALUATIONS = 12
+HELD_OUT = 64  # batches of an evaluation
 TABLES = {
     "losses: of training first and last, held out at start and end": (
         *("training", "steps", "first", "last", "start", "end", "baseline"),
@@ -168,6 +169,8 @@ def counted(rows: Sequence[dict[str, Any]], targets: str, special: set[int]) -> 
 def guess(known: Counter, found: Counter, size: int) -> tuple[float, float]:
     """Return loss and accuracy of who knows only how often each target occurs.
 
+    The accuracy is that of the target that is held out most often.
+
     Args:
         known: Targets of the training.
         found: Those that are held out.
@@ -175,15 +178,15 @@ def guess(known: Counter, found: Counter, size: int) -> tuple[float, float]:
     """
     total, held = known.total() + size, found.total()
     bits = sum(n * -np.log((known[target] + 1) / total) for target, n in found.items())
-    return float(bits / held), found[known.most_common(1)[0][0]] / held
+    return float(bits / held), found.most_common(1)[0][1] / held
 
 
 def baseline(
-    view: View, folder: Path, tokenizer: Any, end: dict[str, float]
+    view: View, batch_size: int, folder: Path, tokenizer: Any, end: dict[str, float]
 ) -> tuple[float, float]:
     """Return loss and score without any learning, for a view."""
     files = sorted(folder.glob("records-*.tfrecord"))
-    held = rows_of(files[-1:])
+    held = rows_of(files[-1:])[: HELD_OUT * batch_size]
     if view.targets == "replaced":
         lengths = [len(row["input_ids"]) for row in held]
         masked = sum(round(n * Masks().mask_prob) for n in lengths) / sum(lengths)
@@ -231,7 +234,7 @@ def train(
                 batch_size=trial.batch_size,
                 log_steps=50,
                 keep=1,
-                eval_batches=64,
+                eval_batches=HELD_OUT,
                 peak_flops=None,
                 **changes,
             ),
@@ -254,7 +257,7 @@ def table_rows(
     start = {**before, "step": 0}
     for view in TRIALS[name].views:
         loss, score = view.loss, view.score
-        base = baseline(view, folder, tokenizer, last)
+        base = baseline(view, TRIALS[name].batch_size, folder, tokenizer, last)
         rows.append(
             {
                 "training": f"{name}: {view.title}",

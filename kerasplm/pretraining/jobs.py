@@ -186,7 +186,7 @@ class PretrainingJob:
     def _located(self) -> Iterator[None]:
         """Tell where an instance is that cannot be read."""
         longest = max(stage.max_length for stage in self.settings.parts())
-        held_out = contextlib.nullcontext()
+        held_out: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         if self.eval_data is not None:
             held_out = located(self.eval_data, longest)
         with located(self.data, longest), held_out:
