@@ -182,16 +182,19 @@ def guess(known: Counter, found: Counter, size: int) -> tuple[float, float]:
 
 
 def baseline(
-    view: View, batch_size: int, folder: Path, tokenizer: Any, end: dict[str, float]
+    view: View, trial: Trial, folder: Path, tokenizer: Any, end: dict[str, float]
 ) -> tuple[float, float]:
     """Return loss and score without any learning, for a view."""
     files = sorted(folder.glob("records-*.tfrecord"))
-    held = rows_of(files[-1:])[: HELD_OUT * batch_size]
+    held = rows_of(files[-1:])[: HELD_OUT * trial.batch_size]
     if view.targets == "replaced":
-        lengths = [len(row["input_ids"]) for row in held]
-        masked = sum(round(n * Masks().mask_prob) for n in lengths) / sum(lengths)
-        share = masked * (1 - end["val_sampled_masked_lm_accuracy"])
-        return float(-(share * np.log(share) + (1 - share) * np.log(1 - share))), 0.5
+        lengths = np.array([len(row["input_ids"]) for row in held])
+        masked = np.round(lengths * Masks().mask_prob) / lengths
+        share = float(masked.mean()) * (1 - end["val_sampled_masked_lm_accuracy"])
+        loss = -(share * np.log(share) + (1 - share) * np.log(1 - share))
+        # As in the original padding counts, as tokens that are surely not replaced.
+        same, padding = lengths.sum() * (1 - share), (trial.length - lengths).sum()
+        return float(loss), float((padding + same / 2) / (padding + same))
     special = {tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id}
     size = 2 if view.targets == "labels" else tokenizer.vocab_size
     known = counted(rows_of(files[:-1]), view.targets, special)
@@ -257,7 +260,7 @@ def table_rows(
     start = {**before, "step": 0}
     for view in TRIALS[name].views:
         loss, score = view.loss, view.score
-        base = baseline(view, TRIALS[name].batch_size, folder, tokenizer, last)
+        base = baseline(view, TRIALS[name], folder, tokenizer, last)
         rows.append(
             {
                 "training": f"{name}: {view.title}",
