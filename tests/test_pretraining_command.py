@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import kerasplm as plm
 from kerasplm.cli import app
 from kerasplm.pretraining.logs import read_history
-from tests.pretraining_records import VOCAB, write_folder
+from tests.pretraining_records import VOCAB, write_folder, write_records
 
 SIZES = {
     "vocab_size": VOCAB,
@@ -212,6 +212,28 @@ def test_data_of_another_kind(files, tmp_path):
     ):
         shutil.copytree(files / "data", tmp_path / "data", dirs_exist_ok=True)
         (tmp_path / "data" / "dataset.json").write_text(json.dumps(facts | changes))
-        words = ("--objective", "sop", "--data", tmp_path / "data")
-        done = pretrain(files, tmp_path / "out", *words)
-        assert message in str(done.exception)
+        for data in ("data", "data/records-*.tfrecord"):
+            words = ("--objective", "sop", "--data", tmp_path / data)
+            done = pretrain(files, tmp_path / "out", *words)
+            assert message in str(done.exception)
+
+
+@pytest.mark.parametrize("option", ["--data", "--eval-data"])
+def test_says_where_an_instance_cannot_be_read(files, tmp_path, option):
+    """Files one by one, as where one is held out: their lengths are not known."""
+    long = {"input_ids": [2, *[9] * 28, 3], "segment_ids": [0] * 30}
+    long |= {"token_boundary": [1] * 30, "next_sentence_labels": [0]}
+    short = {key: values[:24] for key, values in long.items()}
+    write_records(tmp_path / "long.tfrecord", [short] * 7 + [long] + [short] * 8)
+    damaged = bytearray((tmp_path / "long.tfrecord").read_bytes())
+    damaged[600] ^= 1
+    (tmp_path / "damaged.tfrecord").write_bytes(damaged)
+    for file, message in (
+        ("long.tfrecord", "record 7: expected 2 to 24 tokens, found 30"),
+        ("damaged.tfrecord", "record 3: damaged"),
+    ):
+        words = ("--steps", 12, option, tmp_path / file)
+        done = pretrain(files, tmp_path / file[:4], *words)
+        assert message in str(done.exception), done.exception
+        assert file in str(done.exception)
+        assert type(done.exception).__name__ == "DataError"

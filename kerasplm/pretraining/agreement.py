@@ -19,14 +19,14 @@ def vocabulary_digest(vocab: Sequence[str]) -> str:
 
 
 def check_agreement(
-    data: str | Path | Sequence[str | Path],
+    files: Iterable[str],
     vocab: Sequence[str],
     objectives: Iterable[str],
 ) -> None:
-    """Compare what `dataset.json` says, where there is one.
+    """Compare what `dataset.json` says, where there is one beside the files.
 
     Args:
-        data: As for `find_records`.
+        files: Those of `find_records`.
         vocab: Tokens of the model, in order of their ids.
         objectives: Their names.
 
@@ -34,8 +34,8 @@ def check_agreement(
         DataError: The instances have the ids of another vocabulary, or pairs of
             another kind.
     """
-    for one in [data] if isinstance(data, str | Path) else data:
-        file = Path(one).expanduser() / FACTS
+    for folder in sorted({Path(name).parent for name in files}):
+        file = folder / FACTS
         if not file.is_file():
             continue
         facts = read_json(file)

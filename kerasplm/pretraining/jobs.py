@@ -1,8 +1,9 @@
 """One pre-training from names and files: what `kerasplm pretrain` does."""
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from kerasplm.pretraining.loop import pretrain
 from kerasplm.pretraining.objectives import OBJECTIVES, Objective
 from kerasplm.pretraining.pipeline import Pipeline, Stage
 from kerasplm.pretraining.results import Result
-from kerasplm.pretraining.sources import Records, find_records
+from kerasplm.pretraining.sources import Records, find_records, located
 from kerasplm.pretraining.starting import electra_model, pretraining_model
 from kerasplm.pretraining.strategies import is_chief, strategy_of
 from kerasplm.pretraining.training_settings import WITHOUT_EFFECT, Settings
@@ -149,13 +150,11 @@ class PretrainingJob:
             raise ConfigError("a model that begins at random needs a vocabulary file")
         tokenizer = load_tokenizer(str(source), in_graph=False, family=self.family)
         names = [text.partition(":")[0] for text in self.objectives]
-        for one in (self.data, self.eval_data or ()):
-            check_agreement(one, tokenizer.vocab, names)
         records = find_records(self.data)
-        corpus = self._corpus(tokenizer, records)
-        if is_chief(strategy):
-            folder.mkdir(parents=True, exist_ok=True)
-            claim(folder, self._facts(tokenizer, records))
+        files = list(records.files)
+        if self.eval_data is not None:
+            files += find_records(self.eval_data).files
+        check_agreement(files, tokenizer.vocab, names)
 
         def export(model: Any, goal: Path) -> None:
             networks = getattr(model, "networks", model)
@@ -167,16 +166,31 @@ class PretrainingJob:
             self._check(model, tokenizer)
             return model
 
-        return pretrain(
-            build,
-            corpus,
-            folder,
-            settings=settings,
-            strategy=strategy,
-            export=export,
-            show=show,
-            facts={"objectives": list(self.objectives), "model": self.model},
-        )
+        with self._located():
+            corpus = self._corpus(tokenizer, records)
+            if is_chief(strategy):
+                folder.mkdir(parents=True, exist_ok=True)
+                claim(folder, self._facts(tokenizer, records))
+            return pretrain(
+                build,
+                corpus,
+                folder,
+                settings=settings,
+                strategy=strategy,
+                export=export,
+                show=show,
+                facts={"objectives": list(self.objectives), "model": self.model},
+            )
+
+    @contextlib.contextmanager
+    def _located(self) -> Iterator[None]:
+        """Tell where an instance is that cannot be read."""
+        longest = max(stage.max_length for stage in self.settings.parts())
+        held_out: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+        if self.eval_data is not None:
+            held_out = located(self.eval_data, longest)
+        with located(self.data, longest), held_out:
+            yield
 
     @property
     def _family(self) -> str | None:
