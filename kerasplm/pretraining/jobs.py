@@ -1,5 +1,6 @@
 """One pre-training from names and files: what `kerasplm pretrain` does."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from kerasplm.config import Config
 from kerasplm.errors import ConfigError
 from kerasplm.pretraining.agreement import check_agreement, vocabulary_digest
 from kerasplm.pretraining.corpus import Corpus, Masks
+from kerasplm.pretraining.locating import located
 from kerasplm.pretraining.loop import pretrain
 from kerasplm.pretraining.objectives import OBJECTIVES, Objective
 from kerasplm.pretraining.pipeline import Pipeline, Stage
@@ -167,16 +169,22 @@ class PretrainingJob:
             self._check(model, tokenizer)
             return model
 
-        return pretrain(
-            build,
-            corpus,
-            folder,
-            settings=settings,
-            strategy=strategy,
-            export=export,
-            show=show,
-            facts={"objectives": list(self.objectives), "model": self.model},
-        )
+        shortest = min(stage.max_length for stage in settings.parts())
+        size = tokenizer.vocab_size
+        with contextlib.ExitStack() as stack:
+            for one in (self.eval_data, self.data):
+                if one is not None:
+                    stack.enter_context(located(one, shortest, size))
+            return pretrain(
+                build,
+                corpus,
+                folder,
+                settings=settings,
+                strategy=strategy,
+                export=export,
+                show=show,
+                facts={"objectives": list(self.objectives), "model": self.model},
+            )
 
     @property
     def _family(self) -> str | None:
@@ -206,6 +214,7 @@ class PretrainingJob:
             packing=masks.packing,
             mirror="simbert" in [one.partition(":")[0] for one in self.objectives],
             shuffle_buffer=masks.shuffle_buffer,
+            vocab_size=tokenizer.vocab_size,
         )
         return Corpus(records, stages, pipeline, self.eval_data)
 
