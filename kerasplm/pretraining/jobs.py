@@ -164,7 +164,9 @@ class PretrainingJob:
             )
         source = self.model if self.vocab is None else self.vocab
         if source is None:
-            raise ConfigError("a model that begins at random needs a vocabulary file")
+            raise ConfigError(
+                "a model that begins at random needs a vocabulary file (vocab)"
+            )
         tokenizer = load_tokenizer(str(source), in_graph=False, family=self.family)
         names = [text.partition(":")[0] for text in self.objectives]
         for one in (self.data, self.eval_data or ()):
