@@ -227,6 +227,8 @@ def pretrain(
         return
     if not dry_run and (data is None or output is None):
         raise ConfigError("expected --data and --output (or --dry-run)")
+    if stages and steps is None:
+        given["steps"] = _steps_of(stages)
     if recipe is not None:
         given = _with_recipe(recipe, given)
     from kerasplm.pretraining.corpus import Masks
@@ -270,6 +272,12 @@ def pretrain(
     step = result.position.best_step
     told = "" if step is None else f", best checkpoint step-{step:08d}"
     typer.echo(f"{result.folder}: {result.position.step} steps{told}")
+
+
+def _steps_of(stages: Sequence[str]) -> int | None:
+    """Return how many steps the stages have; what is no stage is refused later."""
+    numbers = [text.partition(":")[0] for text in stages]
+    return sum(int(number) for number in numbers if number.isdecimal()) or None
 
 
 def _list_recipes() -> None:

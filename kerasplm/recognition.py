@@ -114,7 +114,8 @@ def config_alone(
     name = family or own_block(data).get("family")
     if name is None:
         raise ConfigError(
-            f"{file}: a configuration alone does not tell its family. Pass family="
+            f"{file}: a configuration alone does not tell its family. Pass "
+            "family= (--family)"
         )
     facts = family_named(name)
     network = network_of(facts)

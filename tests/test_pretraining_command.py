@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import kerasplm as plm
 from kerasplm.cli import app
 from kerasplm.pretraining.logs import read_history
+from kerasplm.run_folder import alone
 from tests.pretraining_records import VOCAB, write_folder, write_records
 
 SIZES = {
@@ -29,6 +30,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     write_folder(folder / "data")
     write_folder(folder / "held_out", sizes=(60,))
+    write_folder(folder / "masked", sizes=(60,), form="masked")
     (folder / "config.json").write_text(json.dumps(SIZES))
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     words += [chr(0x4E00 + n) for n in range(VOCAB - len(words))]
@@ -36,9 +38,10 @@ def files(tmp_path_factory):
     return folder
 
 
-def pretrain(files, output, *more, begin=None):
+def pretrain(files, output, *more, begin=None, data=None):
     begin = begin or ("--config", files / "config.json", "--vocab", files / "vocab.txt")
-    command = ["pretrain", "--data", files / "data", "--output", output, *begin]
+    command = ["pretrain", "--data", data or files / "data"]
+    command += ["--output", output, *begin]
     command += ["--family", "bert", "--strategy", "cpu", "--max-length", 24]
     command += ["--batch-size", 8, "--peak-flops", 1e9, *more]
     return CliRunner().invoke(app, [str(word) for word in command])
@@ -122,7 +125,18 @@ def test_electra(files, tmp_path):
         (("--max-length", "64"), "the model has 32 positions"),
         (("--batch-size", "9", "--accumulation", "2"), "must be a multiple of 2"),
         (("--eval-data", "{held}", "--batch-size", "80"), "found fewer rows"),
-        (("--eval-data", "{held}", "--best", "f1", "--steps", "1"), "best: no 'f1'"),
+        (("--eval-data", "{held}", "--best", "f1"), "best: no 'f1'; there are loss"),
+        (("--objective", "rtd:2"), "stands alone and without a weight"),
+        (("--objective", "mlm:0"), "a weight above 0"),
+        (("--objective", "nsp", "--objective", "sop"), "expected nsp or sop, not both"),
+        (
+            ("--objective", "simbert", "--packing", "2"),
+            "packing: expected 1, as simbert",
+        ),
+        (
+            ("--eval-data", "{masked}"),
+            "expected held-out instances without masks as in",
+        ),
         (("--strategy", "gpu"), "strategy: no 'gpu'"),
         (("--strategy", "mirrored"), "needs several GPUs"),
         (("--strategy", "multi_worker"), "TF_CONFIG"),
@@ -133,11 +147,64 @@ def test_electra(files, tmp_path):
     ],
 )
 def test_refuses(files, tmp_path, words, message):
-    words = [word.format(held=files / "held_out") for word in words]
+    words = [
+        word.format(held=files / "held_out", masked=files / "masked") for word in words
+    ]
     done = pretrain(files, tmp_path / "out", *words)
     assert done.exit_code
     assert message in str(done.exception)
-    assert not (tmp_path / "out" / "results.json").exists()
+    left = [file.name for file in (tmp_path / "out").glob("state/*.npz")]
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--objective", "causal_lm"), "holds masks of its own, which causal_lm would"),
+        (("--eval-data", "{held}"), "expected held-out instances with masks as in"),
+    ],
+)
+def test_data_with_masks_of_their_own(files, tmp_path, words, message):
+    words = [word.format(held=files / "held_out") for word in words]
+    done = pretrain(
+        files, tmp_path / "out", *words, "--steps", 1, data=files / "masked"
+    )
+    assert message in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_choices_of_masks_that_do_nothing(files, tmp_path, caplog):
+    words = ("--steps", 1, "--ngram", 2, "--mask-prob", 0.5)
+    done = pretrain(files, tmp_path / "out", *words, data=files / "masked")
+    assert done.exit_code == 0, done.exception
+    assert "holds masks of its own: mask_prob and ngram without effect" in caplog.text
+
+
+def test_steps_of_stages(files, tmp_path):
+    done = pretrain(files, tmp_path / "out", "--stages", "1:24", "--stages", "1:32")
+    assert done.exit_code == 0, done.exception
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["step"] == 2
+
+
+def test_two_at_once(files, tmp_path):
+    """The second must not touch what the first one writes."""
+    out = tmp_path / "out"
+    with alone(out):
+        (out / "state" / ".tmp-of-the-first").mkdir(parents=True)
+        done = pretrain(files, out, "--steps", 1)
+        assert str(done.exception) == f"{out}: another run writes there now"
+        assert (out / "state" / ".tmp-of-the-first").is_dir()
+
+
+def test_a_damaged_record_ends_with_its_place(files, tmp_path):
+    shutil.copytree(files / "data", tmp_path / "data")
+    file = sorted((tmp_path / "data").glob("*.tfrecord"))[1]
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 2] ^= 255
+    file.write_bytes(bytes(raw))
+    done = pretrain(files, tmp_path / "out", "--steps", 20, data=tmp_path / "data")
+    assert isinstance(done.exception, plm.errors.DataError)
+    assert f"{file}: record " in str(done.exception)
 
 
 def dry_run(*words):
@@ -203,19 +270,29 @@ def test_list_of_recipes():
     assert "zhuiyi-roberta-tiny" in told.output
 
 
-def test_data_of_another_kind(files, tmp_path):
+@pytest.mark.parametrize("named", ["", "*.tfrecord", "records-00000-of-00004.tfrecord"])
+def test_data_of_another_kind(files, tmp_path, named):
     """The ids of another vocabulary, or pairs whose label means something else."""
     facts = json.loads((files / "data" / "dataset.json").read_text())
-    for changes, message in (
-        ({"layout": "nsp"}, "expected pairs of the layout sop, found nsp"),
-        ({"vocabulary": {"size": 9, "sha256": "0"}}, "found another one, of 9"),
+    for objective, changes, message in (
+        (
+            "sop",
+            {"layout": "nsp"},
+            "expected pairs of the layout sop for sop, found nsp",
+        ),
+        ("unilm", {"layout": "causal"}, "of the layout unilm for unilm, found causal"),
+        (
+            "mlm",
+            {"vocabulary": {"size": 9, "sha256": "0"}},
+            "found another one, of 9",
+        ),
     ):
         shutil.copytree(files / "data", tmp_path / "data", dirs_exist_ok=True)
         (tmp_path / "data" / "dataset.json").write_text(json.dumps(facts | changes))
-        for data in ("data", "data/records-*.tfrecord"):
-            words = ("--objective", "sop", "--data", tmp_path / data)
-            done = pretrain(files, tmp_path / "out", *words)
-            assert message in str(done.exception)
+        words = ("--objective", objective)
+        data = tmp_path / "data" / named if named else tmp_path / "data"
+        done = pretrain(files, tmp_path / "out", *words, data=data)
+        assert message in str(done.exception)
 
 
 @pytest.mark.parametrize("option", ["--data", "--eval-data"])

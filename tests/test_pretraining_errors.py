@@ -21,7 +21,7 @@ def test_not_utf8_is_found_before_the_work(tmp_path):
     data = ("一丁七\n\n" * 3000).encode() + "中文\n".encode("gb18030")
     with pytest.raises(DataError, match=r"t.txt:6001: expected text in UTF-8, found"):
         attempt(tmp_path, data, workers=2)
-    assert list((tmp_path / "o").iterdir()) == []
+    assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,32 @@ def test_not_utf8_is_found_before_the_work(tmp_path):
 def test_nothing_to_use(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         attempt(tmp_path, text, workers=1)
+    assert not (tmp_path / "o").exists()
     # Another choice may be tried in the same folder.
     good = attempt(tmp_path, "一丁七万丈\n", DataSettings("causal"), workers=1)
     assert good["statistics"]["instances"] == 1
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path):
+    (tmp_path / "o").write_text("mine")
+    with pytest.raises(DataError, match="o: expected a folder, found a file"):
+        attempt(tmp_path, "一丁七万丈\n")
+    assert (tmp_path / "o").read_text() == "mine"
+
+
+def test_pairs_of_one_document_are_warned_of(tmp_path, capfd):
+    """Without blank lines no pair has a stranger."""
+    (tmp_path / "t.txt").write_text("一丁七万丈三上下\n" * 9, encoding="utf-8")
+    settings = DataSettings("nsp", max_length=16)
+    create(
+        [str(tmp_path / "t.txt")],
+        tmp_path / "o",
+        TOKENIZER,
+        settings,
+        workers=1,
+        show=True,
+    )
+    assert "pairs have the label 0: they teach nothing" in capfd.readouterr().err
 
 
 def test_missing_files(tmp_path):

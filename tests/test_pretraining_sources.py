@@ -8,9 +8,16 @@ import tensorflow as tf
 
 from kerasplm.errors import PLMError
 from kerasplm.pretraining.batches import batches
+from kerasplm.pretraining.locating import located
 from kerasplm.pretraining.pipeline import Pipeline
-from kerasplm.pretraining.sources import count_records, find_records, located
-from tests.pretraining_records import MASKING, instance, write_folder, write_records
+from kerasplm.pretraining.sources import count_records, find_records
+from tests.pretraining_records import (
+    MASKING,
+    VOCAB,
+    instance,
+    write_folder,
+    write_records,
+)
 
 
 def test_counts_with_and_without_facts(tmp_path):
@@ -92,6 +99,16 @@ def test_wrong_folders(tmp_path):
         find_records(text)
 
 
+CHANGES = {
+    "long": lambda one: dict.fromkeys(one, [9] * 30) | {"next_sentence_labels": [0]},
+    "empty": lambda one: dict.fromkeys(one, []) | {"next_sentence_labels": [0]},
+    "id": lambda one: one | {"input_ids": [VOCAB, *one["input_ids"][1:]]},
+    "segment": lambda one: one | {"segment_ids": [2, *one["segment_ids"][1:]]},
+    "label": lambda one: one | {"next_sentence_labels": [2]},
+    "no label": lambda one: one | {"next_sentence_labels": []},
+}
+
+
 def broken(folder, kind):
     """Break record 3 of the second file after the files were looked at."""
     file = sorted(folder.glob("*.tfrecord"))[1]
@@ -104,8 +121,7 @@ def broken(folder, kind):
     elif kind == "truncated":
         file.write_bytes(file.read_bytes()[:-3])
     else:
-        ids = {"long": [9] * 30, "empty": []}[kind]
-        these[3] = dict.fromkeys(these[3], ids) | {"next_sentence_labels": [0]}
+        these[3] = CHANGES[kind](these[3])
         write_records(file, these)
 
 
@@ -116,6 +132,10 @@ def broken(folder, kind):
         ("truncated", r"truncated or no TFRecord file: record 16 at byte"),
         ("long", r"record 3: expected 2 to 24 tokens, found 30"),
         ("empty", r"record 3: expected the features input_ids"),
+        ("id", rf"record 3: expected input_ids from 0 to below {VOCAB}, found {VOCAB}"),
+        ("segment", r"record 3: expected segment_ids from 0 to below 2, found 2"),
+        ("label", r"record 3: expected next_sentence_labels from 0 to below 2"),
+        ("no label", r"record 3: expected 1 next_sentence_labels, found 0"),
     ],
 )
 @pytest.mark.parametrize("packing", [1, 4])
@@ -123,16 +143,53 @@ def test_a_broken_record_is_found_while_training(tmp_path, kind, message, packin
     folder = tmp_path / "data"
     write_folder(folder)
     records = find_records(folder)
-    pipeline = Pipeline(masking=MASKING, epochs=1, packing=packing)
+    pipeline = Pipeline(masking=MASKING, epochs=1, packing=packing, vocab_size=VOCAB)
     dataset = batches(records, 24, 4, pipeline)
     broken(folder, kind)
     with (
         pytest.raises(PLMError, match=message) as error,
-        located(records, 24),
+        located(records, 24, VOCAB),
     ):
         for _ in dataset:
             pass
     assert "records-00001-of-00004.tfrecord" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"masked_lm_positions": [24, 0]}, "masked_lm_positions from 0 to below 24"),
+        (
+            {"masked_lm_ids": [-1, 0]},
+            f"masked_lm_ids from 0 to below {VOCAB}, found -1",
+        ),
+        ({"masked_lm_weights": [9.0, 0.0]}, "masked_lm_weights from 0 to below 2"),
+        (
+            {f"masked_lm_{name}": [1, 2, 3] for name in ("positions", "ids")}
+            | {"masked_lm_weights": [1.0] * 3},
+            "expected 2 masked_lm_positions, found 3",
+        ),
+    ],
+)
+def test_masks_that_cannot_be(tmp_path, change, message):
+    """They would be cut off or read as zeros."""
+    one = {
+        "input_ids": [9] * 24,
+        "input_mask": [1] * 24,
+        "segment_ids": [0] * 24,
+        "masked_lm_positions": [1, 0],
+        "masked_lm_ids": [9, 0],
+        "masked_lm_weights": [1.0, 0.0],
+    }
+    file = tmp_path / "records.tfrecord"
+    write_records(file, [one, one, one | change, one])
+    dataset = batches(file, 24, 2, Pipeline(epochs=1, vocab_size=VOCAB))
+    with (
+        pytest.raises(PLMError, match=message) as error,
+        located(file, 24, VOCAB),
+    ):
+        list(dataset)
+    assert "records.tfrecord: record 2: " in str(error.value)
 
 
 def test_errors_of_another_kind_pass(tmp_path):

@@ -10,8 +10,10 @@ from kerasplm.errors import ConfigError, DataError
 from kerasplm.pretraining.batches import batches, staged_batches
 from kerasplm.pretraining.dynamic import Masking
 from kerasplm.pretraining.pipeline import Data, Pipeline, Stage
-from kerasplm.pretraining.sources import find_records
+from kerasplm.pretraining.sources import Records, find_records
 from kerasplm.tasks.choices import check_types
+
+_LABELS = "next_sentence_labels"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,6 +123,7 @@ class Corpus:
         self.pipeline, self.evaluation = pipeline, evaluation
         staged_batches(data, stages, pipeline)  # before anything else is done
         if evaluation is not None:
+            _check_alike(find_records(data), find_records(evaluation))
             for stage in range(len(stages)):
                 found = self.held_out(stage, 1, (0, 1), 1)
                 if found is not None and not int(found.reduce(0, lambda n, _: n + 1)):
@@ -160,3 +163,17 @@ class Corpus:
             max_predictions=its.max_predictions,
         )
         return found.take(count * replicas)
+
+
+def _check_alike(data: Records, evaluation: Records) -> None:
+    """Refuse held-out instances that give other batches than the data."""
+    for name, its, theirs in (
+        ("masks", data.form == "masked", evaluation.form == "masked"),
+        ("labels of pairs", _LABELS in data.features, _LABELS in evaluation.features),
+    ):
+        if its != theirs:
+            raise DataError(
+                f"{evaluation.files[0]}: expected held-out instances "
+                f"{'with' if its else 'without'} {name} as in {data.files[0]}, found "
+                f"them {'with' if theirs else 'without'}"
+            )

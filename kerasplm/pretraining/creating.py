@@ -133,6 +133,9 @@ class _Run:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other runs out of the folder; refuse one with other data."""
+        if self.output.exists() and not self.output.is_dir():
+            raise DataError(f"{self.output}: expected a folder, found a file")
+        made = not self.output.exists()
         self._refuse_others()
         self.work.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.work / "lock")
@@ -146,6 +149,8 @@ class _Run:
             lock.release()
             if (self.output / FACTS).exists() or not self._started():
                 shutil.rmtree(self.work, ignore_errors=True)
+            if made and not any(self.output.iterdir()):
+                self.output.rmdir()
 
     def _started(self) -> bool:
         return (self.work / "settings.json").exists()
@@ -198,6 +203,8 @@ class _Run:
             if not statistics.instances:
                 shutil.rmtree(self.work)
                 raise DataError(nothing(self.files[0][0], statistics))
+            if len(statistics.labels) == 1:
+                reporter.say(statistics.one_label())
             _work(pool, "write", self._shards(index), reporter)
         return self._finish(statistics, index)
 

@@ -3,29 +3,34 @@
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasplm.catalogue import CATALOGUE
 from kerasplm.checkpoint import their_names
 from kerasplm.config import Config
-from kerasplm.errors import ConfigError
+from kerasplm.errors import ConfigError, DataError
 from kerasplm.pretraining.agreement import check_agreement, vocabulary_digest
 from kerasplm.pretraining.corpus import Corpus, Masks
+from kerasplm.pretraining.locating import located
 from kerasplm.pretraining.loop import pretrain
+from kerasplm.pretraining.models import checked
 from kerasplm.pretraining.objectives import OBJECTIVES, Objective
 from kerasplm.pretraining.pipeline import Pipeline, Stage
 from kerasplm.pretraining.results import Result
-from kerasplm.pretraining.sources import Records, find_records, located
+from kerasplm.pretraining.sources import Records, find_records
 from kerasplm.pretraining.starting import electra_model, pretraining_model
 from kerasplm.pretraining.strategies import is_chief, strategy_of
 from kerasplm.pretraining.training_settings import WITHOUT_EFFECT, Settings
-from kerasplm.run_folder import claim, digest
+from kerasplm.run_folder import alone, claim, digest
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.vocabulary_tools import check_vocab
 from kerasplm.zoo import load_config
+
+_log = logging.getLogger("kerasplm")
 
 ELECTRA = "rtd"
 
@@ -88,9 +93,11 @@ class PretrainingJob:
         if self.config in CATALOGUE and self.family is None:
             # Its checkpoints get the names of the released ones.
             object.__setattr__(self, "family", CATALOGUE[self.config].family)
-        if ELECTRA in self.objectives and len(self.objectives) > 1:
+        kinds = {text.partition(":")[0] for text in self.objectives}
+        if ELECTRA in kinds and self.objectives != (ELECTRA,):
             raise ConfigError(
-                f"objective {ELECTRA!r} (ELECTRA) stands alone. Received: "
+                f"objective {ELECTRA!r} (ELECTRA) stands alone and without a weight "
+                "(those are disc_weight and gen_weight). Received: "
                 f"{', '.join(self.objectives)}"
             )
         if self.electra and not self.is_electra:
@@ -125,7 +132,17 @@ class PretrainingJob:
                 raise ConfigError(
                     f"objective: expected NAME or NAME:WEIGHT, found {text!r} ({error})"
                 ) from error
-        return found
+        if not any(one.weight for one in found):
+            raise ConfigError(
+                f"objective: expected a weight above 0, found {self.objectives}"
+            )
+        for one in found:
+            if self.masks.packing > 1 and not one.packable:
+                raise ConfigError(
+                    f"packing: expected 1, as {one.name} compares rows with each "
+                    f"other, found {self.masks.packing}"
+                )
+        return list(checked(found))
 
     def run(self, show: bool = True) -> Result:
         """Train, or go on with it.
@@ -147,14 +164,14 @@ class PretrainingJob:
             )
         source = self.model if self.vocab is None else self.vocab
         if source is None:
-            raise ConfigError("a model that begins at random needs a vocabulary file")
+            raise ConfigError(
+                "a model that begins at random needs a vocabulary file (vocab)"
+            )
         tokenizer = load_tokenizer(str(source), in_graph=False, family=self.family)
         names = [text.partition(":")[0] for text in self.objectives]
+        for one in (self.data, self.eval_data or ()):
+            check_agreement(one, tokenizer.vocab, names)
         records = find_records(self.data)
-        files = list(records.files)
-        if self.eval_data is not None:
-            files += find_records(self.eval_data).files
-        check_agreement(files, tokenizer.vocab, names)
 
         def export(model: Any, goal: Path) -> None:
             networks = getattr(model, "networks", model)
@@ -166,10 +183,15 @@ class PretrainingJob:
             self._check(model, tokenizer)
             return model
 
-        with self._located():
+        shortest = min(stage.max_length for stage in settings.parts())
+        size = tokenizer.vocab_size
+        with contextlib.ExitStack() as stack:
+            for one in (self.eval_data, self.data):
+                if one is not None:
+                    stack.enter_context(located(one, shortest, size))
             corpus = self._corpus(tokenizer, records)
             if is_chief(strategy):
-                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(alone(folder))
                 claim(folder, self._facts(tokenizer, records))
             return pretrain(
                 build,
@@ -182,16 +204,6 @@ class PretrainingJob:
                 facts={"objectives": list(self.objectives), "model": self.model},
             )
 
-    @contextlib.contextmanager
-    def _located(self) -> Iterator[None]:
-        """Tell where an instance is that cannot be read."""
-        longest = max(stage.max_length for stage in self.settings.parts())
-        held_out: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-        if self.eval_data is not None:
-            held_out = located(self.eval_data, longest)
-        with located(self.data, longest), held_out:
-            yield
-
     @property
     def _family(self) -> str | None:
         # The two networks of an ELECTRA have a family each.
@@ -201,6 +213,13 @@ class PretrainingJob:
         settings, masks = self.settings, self.masks
         fields = [f for one in self._objective_fields() for f in one]
         masked = "mlm_positions" in fields and records.form != "masked"
+        if "pair_labels" in fields and "next_sentence_labels" not in records.features:
+            raise DataError(
+                f"{records.files[0]}: expected next_sentence_labels for nsp and sop, "
+                f"found {', '.join(sorted(records.features))}"
+            )
+        if records.form == "masked":
+            self._check_masks(records)
         longest = max(stage.max_length for stage in settings.parts())
         masking = None
         if masked:
@@ -220,8 +239,24 @@ class PretrainingJob:
             packing=masks.packing,
             mirror="simbert" in [one.partition(":")[0] for one in self.objectives],
             shuffle_buffer=masks.shuffle_buffer,
+            vocab_size=tokenizer.vocab_size,
         )
         return Corpus(records, stages, pipeline, self.eval_data)
+
+    def _check_masks(self, records: Records) -> None:
+        """Refuse objectives that must see no masks; tell which choices do nothing."""
+        where = f"{records.files[0]}: holds masks of its own"
+        for one in [] if self.is_electra else self.chosen():
+            if one.attention != "bidirectional":
+                raise DataError(
+                    f"{where}, which {one.name} would learn as tokens; expected data "
+                    "of the form dynamic"
+                )
+        names = ("mask_prob", "max_predictions", "whole_words", "ngram")
+        usual = Masks()
+        idle = [n for n in names if getattr(self.masks, n) != getattr(usual, n)]
+        if idle:
+            _log.warning("%s: %s without effect", where, " and ".join(idle))
 
     def _objective_fields(self) -> Sequence[Sequence[str]]:
         if self.is_electra:
@@ -279,7 +314,7 @@ class PretrainingJob:
             "masks": dataclasses.asdict(self.masks),
             "settings": settings | {"stages": [list(s) for s in self.settings.parts()]},
             "data": [
-                [Path(file).name, count]
+                [Path(file).name, count, Path(file).stat().st_size]
                 for file, count in zip(records.files, records.counts, strict=True)
             ],
             "vocabulary": vocabulary_digest(tokenizer.vocab),

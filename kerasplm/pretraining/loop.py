@@ -166,7 +166,11 @@ class _Run:
         columns.append("loss_scale")
         hidden = ("gradient_norm", "skipped", "tokens")
         if self.data.held_out(0, 1, (0, 1), 1) is not None:
-            columns += [f"val_{name}" for name in names if name not in hidden]
+            shown = [name for name in names if name not in hidden]
+            best = self.settings.best
+            if best not in shown:
+                raise ConfigError(f"best: no {best!r}; there are {', '.join(shown)}")
+            columns += [f"val_{name}" for name in shown]
         end = self.settings.steps
         return Log(self.folder, columns, self.position.step, end, show)
 
@@ -284,10 +288,7 @@ class _Run:
         found = {f"val_{name}": float(value) for name, value in logs.items()}
         found.pop("val_tokens", None)
         model.reset_metrics()
-        score = found.get(f"val_{self.settings.best}")
-        if score is None:
-            names = ", ".join(name[4:] for name in found)
-            raise ConfigError(f"best: no {self.settings.best!r}; there are {names}")
+        score = found[f"val_{self.settings.best}"]
         best, smaller = self.position.best, "loss" in self.settings.best
         if best is None or (score < best if smaller else score > best):
             self.position.best, self.position.best_step = score, step

@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasplm.pretraining.dynamic import Masking, instance_seeds
+from kerasplm.pretraining.locating import limits_of
 from kerasplm.pretraining.packing import first_fit, mirrored, pack
 from kerasplm.pretraining.pipeline import Pipeline
 from kerasplm.pretraining.sources import Records
@@ -90,20 +91,13 @@ class Maker:
         lengths = tf.cast(ids.row_lengths(), "int32")
         if self.records.form != "dynamic":
             lengths = tf.cast(tf.reduce_sum(found["input_mask"], axis=1), "int32")
-        longest = tf.debugging.assert_less_equal(
-            lengths, self.length, f"an instance has more than {self.length} tokens"
-        )
-        shortest = tf.debugging.assert_equal(
-            (lengths >= 2) | (tf.strings.length(records) == 0),
-            True,
-            "an instance has fewer than 2 tokens, or a record has no input_ids",
-        )
+        checks = self._checks(found, lengths, tf.strings.length(records) == 0)
 
         def dense(name: str, width: int) -> Tensor:
             x = found[name].to_tensor(shape=[None, width])
             return x if name == floats else tf.cast(x, "int32")
 
-        with tf.control_dependencies([longest, shortest]):
+        with tf.control_dependencies(checks):
             out = {
                 "token_ids": dense("input_ids", self.length),
                 "segment_ids": dense("segment_ids", self.length),
@@ -121,6 +115,36 @@ class Maker:
                 for name in ("positions", "ids", "weights")
             }
         return out
+
+    def _checks(
+        self, found: dict[str, Any], lengths: Tensor, absent: Tensor
+    ) -> list[Tensor]:
+        """Refuse records with too few, too many or impossible values.
+
+        On a GPU they would be read as zeros, and never be noticed.
+        """
+
+        def check(good: Tensor, message: str) -> Tensor:
+            return tf.debugging.Assert(tf.reduce_all(good), [message])
+
+        checks = [
+            check(lengths <= self.length, f"more than {self.length} tokens"),
+            check((lengths >= 2) | absent, "fewer than 2 tokens, or no input_ids"),
+        ]
+        for name, count in (
+            ("next_sentence_labels", 1),
+            ("masked_lm_positions", self.records.predictions),
+        ):
+            if name in found:
+                held = found[name].row_lengths() == count
+                checks.append(check(held | absent, f"not {count} {name}"))
+        limits = limits_of(self.length, self.pipeline.vocab_size)
+        for name, limit in limits.items():
+            if name in found:
+                values = found[name].values
+                below = values < tf.constant(limit, values.dtype)
+                checks.append(check((values >= 0) & below, f"{name} not below {limit}"))
+        return checks
 
     def _masked(
         self, instances: dict[str, Tensor], boundaries: Tensor, seeds: Tensor

@@ -239,6 +239,11 @@ def checked(objectives: Sequence[Objective]) -> tuple[Objective, ...]:
             f"{' and '.join(names)} need different attention: "
             f"{' and '.join(sorted(kinds))}"
         )
+    if sum("pair_labels" in one.fields for one in objectives) > 1:
+        raise ConfigError(
+            f"{' and '.join(names)}: expected nsp or sop, not both: the label of a "
+            "pair means one thing"
+        )
     return tuple(objectives)
 
 

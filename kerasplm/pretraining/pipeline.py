@@ -60,6 +60,7 @@ class Pipeline:
             batch, so that batches are the same for any number of workers.
         replicas: Devices of this worker: its rows come in so many parts, one after
             the other, as `distribute_datasets_from_function` wants them.
+        vocab_size: Ids of instances must be below it; None: any will do.
 
     Raises:
         ConfigError: A number is out of range, or two options contradict each other.
@@ -77,6 +78,7 @@ class Pipeline:
     epochs: int | None = None
     shard: tuple[int, int] = (0, 1)
     replicas: int = 1
+    vocab_size: int | None = None
 
     def __post_init__(self) -> None:
         """Check the fields."""

@@ -6,7 +6,7 @@ import functools
 import glob
 import mmap
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -256,57 +256,3 @@ def form_of(values: dict[str, list[Any]], where: str) -> Form:
             found = ", ".join(f"{name} has {size}" for name, size in sizes.items())
             raise DataError(f"{where}: expected features of one length, found {found}")
     return "masked" if masked else "padded" if padded else "dynamic"
-
-
-@contextlib.contextmanager
-def located(data: Any, length: int | None = None) -> Iterator[None]:
-    """Tell file and record where reading the instances fails.
-
-    TensorFlow reports a damaged record without saying where it is; then all files are
-    read once more, until it is found.
-
-    Args:
-        data: As for `find_records`.
-        length: Tokens of an instance at most.
-
-    Raises:
-        DataError: In the place of an error of TensorFlow, if a record is damaged.
-
-    Example:
-        >>> with located("data/wiki"):          # doctest: +SKIP
-        ...     model.fit(dataset)
-    """
-    try:
-        yield
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        records = find_records(data)
-        for file, count in zip(records.files, records.counts, strict=True):
-            _read_through(file, count, records, length or records.length, error)
-        raise
-
-
-def _read_through(
-    file: str, count: int, records: Records, length: int, cause: Exception
-) -> None:
-    place = 0
-    held = count_records(file)
-    if held != count:
-        raise DataError(f"{file}: expected {count} records, found {held}") from cause
-    try:
-        for raw in tf.data.TFRecordDataset(file):
-            where = f"{file}: record {place}"
-            values = values_of(raw.numpy(), where)
-            form = form_of(values, where)
-            if form != records.form:
-                raise DataError(
-                    f"{where}: expected the form {records.form!r}, found {form!r}"
-                )
-            size = len(values["input_ids"])
-            size = size if form == "dynamic" else sum(values["input_mask"])
-            if not 2 <= size <= length:
-                raise DataError(
-                    f"{where}: expected 2 to {length} tokens, found {size}"
-                ) from cause
-            place += 1
-    except tf.errors.DataLossError as error:
-        raise DataError(f"{file}: record {place}: damaged ({error.message})") from cause

@@ -59,6 +59,14 @@ class Statistics:
             else:
                 setattr(self, field.name, mine + theirs)
 
+    def one_label(self) -> str:
+        """Say that all pairs have the same label."""
+        (label,) = self.labels
+        return (
+            f"warning: all {self.instances} pairs have the label {label}: they teach "
+            "nothing (is there a blank line between documents?)"
+        )
+
     def see_unknown(self, text: str) -> None:
         """Count a text without a token."""
         self.unknown_texts[text[:_LONGEST_TEXT]] += 1
