@@ -144,6 +144,7 @@ def test_electra(files, tmp_path):
         (("--mask-prob", "1.5"), "mask_prob must be"),
         (("--model", "x"), "either a model or a configuration"),
         (("--hardware", "v100"), "are for --dry-run"),
+        (("--eval-data", "{data}"), "a file that is also trained on"),
     ],
 )
 def test_refuses(files, tmp_path, words, message):
@@ -165,7 +166,9 @@ def test_refuses(files, tmp_path, words, message):
     ],
 )
 def test_data_with_masks_of_their_own(files, tmp_path, words, message):
-    words = [word.format(held=files / "held_out") for word in words]
+    words = [
+        word.format(held=files / "held_out", data=files / "data") for word in words
+    ]
     done = pretrain(
         files, tmp_path / "out", *words, "--steps", 1, data=files / "masked"
     )

@@ -172,6 +172,7 @@ class PretrainingJob:
         for one in (self.data, self.eval_data or ()):
             check_agreement(one, tokenizer.vocab, names)
         records = find_records(self.data)
+        self._check_held_out(records)
 
         def export(model: Any, goal: Path) -> None:
             networks = getattr(model, "networks", model)
@@ -202,6 +203,19 @@ class PretrainingJob:
                 export=export,
                 show=show,
                 facts={"objectives": list(self.objectives), "model": self.model},
+            )
+
+    def _check_held_out(self, records: Records) -> None:
+        if self.eval_data is None:
+            return
+        given = {Path(file).resolve() for file in records.files}
+        held_out = find_records(self.eval_data).files
+        both = [file for file in held_out if Path(file).resolve() in given]
+        if both:
+            raise ConfigError(
+                f"{both[0]}: expected held-out instances, found a file that is also "
+                "trained on. Name the files of both, such as "
+                "'data/records-0000[1-9]-*' and 'data/records-00000-*'"
             )
 
     @property
