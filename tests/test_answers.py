@@ -65,7 +65,9 @@ def test_archive_that_is_called_encoded(server):
         requests.Session() as session,
         ask(session, server.url + "/f.tar.gz", {}) as (response, _),
     ):
-        assert response.raw.read1(9, decode_content=False) == b"data"
+        # read1 gives what has come, which may be a part.
+        parts = iter(lambda: response.raw.read1(9, decode_content=False), b"")
+        assert b"".join(parts) == b"data"
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
