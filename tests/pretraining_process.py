@@ -44,7 +44,7 @@ def start(output, *, environment=None, settings=None, **facts):
     )
 
 
-def finish(*processes, code=0, seconds=240):
+def finish(*processes, code=0, seconds=900):
     """Wait for processes; they must end with this code."""
     try:
         outputs = [process.communicate(timeout=seconds)[0] for process in processes]
