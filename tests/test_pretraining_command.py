@@ -145,6 +145,10 @@ def test_electra(files, tmp_path):
         (("--model", "x"), "either a model or a configuration"),
         (("--hardware", "v100"), "are for --dry-run"),
         (("--eval-data", "{data}"), "a file that is also trained on"),
+        (
+            ("--objective", "sop", "--set", "type_vocab_size=1"),
+            "sop: two segments are needed",
+        ),
     ],
 )
 def test_refuses(files, tmp_path, words, message):

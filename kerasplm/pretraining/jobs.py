@@ -311,6 +311,13 @@ class PretrainingJob:
                 f"max_length={longest}, but the model has {limit} positions "
                 "(max_position_embeddings)"
             )
+        names = [text.partition(":")[0] for text in self.objectives]
+        pairs = [name for name in names if name in ("nsp", "sop", "unilm", "simbert")]
+        if pairs and model.encoder.config.type_vocab_size == 1:
+            raise ConfigError(
+                f"{' and '.join(pairs)}: two segments are needed, but the model knows one "
+                "(type_vocab_size)"
+            )
         for network in getattr(model, "networks", [model]):
             their_names(network, family_of(network, self._family))
 
