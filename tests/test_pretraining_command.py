@@ -152,9 +152,9 @@ def test_electra(files, tmp_path):
     ],
 )
 def test_refuses(files, tmp_path, words, message):
-    words = [
-        word.format(held=files / "held_out", masked=files / "masked") for word in words
-    ]
+    names = {"held": "held_out", "masked": "masked", "data": "data"}
+    places = {name: files / folder for name, folder in names.items()}
+    words = [word.format(**places) for word in words]
     done = pretrain(files, tmp_path / "out", *words)
     assert done.exit_code
     assert message in str(done.exception)

@@ -315,8 +315,8 @@ class PretrainingJob:
         pairs = [name for name in names if name in ("nsp", "sop", "unilm", "simbert")]
         if pairs and model.encoder.config.type_vocab_size == 1:
             raise ConfigError(
-                f"{' and '.join(pairs)}: two segments are needed, but the model knows one "
-                "(type_vocab_size)"
+                f"{' and '.join(pairs)}: two segments are needed, but the model knows "
+                "one (type_vocab_size)"
             )
         for network in getattr(model, "networks", [model]):
             their_names(network, family_of(network, self._family))
