@@ -44,6 +44,13 @@ def run(place, monkeypatch):
     return run
 
 
+_INTERRUPTIBLE = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def task(place, **changes):
     settings = DataSettings(**changes).to_json()
     return {
@@ -91,7 +98,11 @@ def test_an_error_is_one_line(place):
 
 def test_an_interrupt_leaves_what_is_finished(place):
     corpus(place / "text.txt", documents=600)
-    line = command.light_python("kerasplm.pretraining.command")
+    # Where the tests run in the background interrupts are ignored, and so would it.
+    line = [
+        *(sys.executable, "-c", _INTERRUPTIBLE),
+        *command.light_python("kerasplm.pretraining.command"),
+    ]
     process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdin.write(json.dumps(task(place, block_bytes=2000)).encode())
     process.stdin.close()
