@@ -7,6 +7,35 @@ from keras import ops
 Tensor = Any
 
 
+def nll(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the negative log-likelihood of the targets, in float32.
+
+    Args:
+        logits: (..., C) of any float type.
+        targets: (...) int.
+    """
+    return ops.sparse_categorical_crossentropy(
+        ops.cast(targets, "int32"), ops.cast(logits, "float32"), from_logits=True
+    )
+
+
+def replaced(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the binary cross-entropy (B, T) of ELECTRA's discriminator, in float32.
+
+    Args:
+        logits: (B, T, 1), positive = replaced.
+        labels: (B, T), 1 = replaced.
+    """
+    logits = ops.cast(logits[..., 0], "float32")
+    return ops.binary_crossentropy(ops.cast(labels, "float32"), logits, True)
+
+
+def weighted(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the weighted sum and the sum of the weights."""
+    weights = ops.cast(weights, "float32")
+    return ops.sum(values * weights), ops.sum(weights)
+
+
 def masked_lm(
     logits: Tensor, token_ids: Tensor, weights: Tensor, epsilon: float = 1e-5
 ) -> Tensor:
@@ -29,11 +58,8 @@ def masked_lm(
 
     Source: `get_masked_lm_output` of google-research/bert run_pretraining.py.
     """
-    weights = ops.cast(weights, "float32")
-    nll = ops.sparse_categorical_crossentropy(
-        token_ids, ops.cast(logits, "float32"), from_logits=True
-    )
-    return ops.sum(weights * nll) / (ops.sum(weights) + epsilon)
+    total, count = weighted(nll(logits, token_ids), weights)
+    return total / (count + epsilon)
 
 
 def sentence_pair(logits: Tensor, labels: Tensor) -> Tensor:
@@ -46,11 +72,7 @@ def sentence_pair(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         A scalar.
     """
-    return ops.mean(
-        ops.sparse_categorical_crossentropy(
-            labels, ops.cast(logits, "float32"), from_logits=True
-        )
-    )
+    return ops.mean(nll(logits, labels))
 
 
 def replaced_token(
@@ -69,8 +91,5 @@ def replaced_token(
 
     Source: `_get_discriminator_output` of google-research/electra run_pretraining.py.
     """
-    weights = ops.cast(padding_mask, "float32")
-    loss = ops.binary_crossentropy(
-        ops.cast(labels, "float32"), ops.cast(logits[..., 0], "float32"), True
-    )
-    return ops.sum(weights * loss) / (ops.sum(weights) + epsilon)
+    total, count = weighted(replaced(logits, labels), padding_mask)
+    return total / (count + epsilon)

@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import logging
-import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +11,7 @@ from kerasplm.characters import Control
 from kerasplm.errors import PLMError, VocabError
 from kerasplm.families import BERT, Family, family_named
 from kerasplm.files import read_json, write_text
+from kerasplm.jieba_import import quiet_jieba
 from kerasplm.recognition import Opened, Part, opened
 from kerasplm.sources import has_words, words_in
 from kerasplm.vocab import Vocabulary, load_vocab
@@ -226,14 +225,10 @@ def _jieba(vocab: Path) -> Callable[[str], Iterable[str]]:
     Source: ZhuiyiTechnology/WoBERT, README: `jieba.cut(s, HMM=False)`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its regular expressions are old
-            import jieba
+        cut = quiet_jieba().cut
     except ImportError as error:
         raise VocabError(
             f"{vocab}: a vocabulary of words needs jieba to cut texts: "
             "pip install 'kerasplm[jieba]'"
         ) from error
-    jieba.setLogLevel(logging.WARNING)  # not a line for every start
-    cut = jieba.cut
     return lambda text: cut(text, HMM=False)

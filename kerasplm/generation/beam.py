@@ -28,14 +28,8 @@ class Beam:
     def start(self, texts: tf.Tensor, draws: tf.Tensor) -> State:
         """Return the state before the first token; `draws` is not read."""
         width, room = self.decoding.beams, self.decoding.max_length
-        # All hypotheses are equal at first: only one of them counts.
-        first = tf.constant([0.0] + [NEVER] * (width - 1))
         return {
-            "count": tf.constant(0),
-            "tokens": tf.zeros([texts * width, room], tf.int32),
-            "scores": tf.tile(first[None], [texts, 1]),
-            "ends": tf.zeros([texts, width], tf.int32),
-            "done": tf.zeros([texts], tf.bool),
+            **begun(texts, width, room),
             "pool": tf.zeros([texts, width, room], tf.int32),
             "pool_scores": tf.fill([texts, width], NEVER),
             "pool_lengths": tf.zeros([texts, width], tf.int32),
@@ -120,6 +114,25 @@ class Beam:
             "pool_scores": tf.where(stay, state["pool_scores"], best),
             "pool_lengths": tf.where(stay, state["pool_lengths"], chosen_lengths),
         }
+
+
+def begun(texts: tf.Tensor, width: int, room: int) -> State:
+    """Return what every beam search starts with.
+
+    Args:
+        texts: Number of texts.
+        width: Hypotheses of each.
+        room: Tokens of a hypothesis at most.
+    """
+    # All hypotheses are equal at first: only one of them counts.
+    first = tf.constant([0.0] + [NEVER] * (width - 1))
+    return {
+        "count": tf.constant(0),
+        "tokens": tf.zeros([texts * width, room], tf.int32),
+        "scores": tf.tile(first[None], [texts, 1]),
+        "ends": tf.zeros([texts, width], tf.int32),
+        "done": tf.zeros([texts], tf.bool),
+    }
 
 
 def candidates(

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasplm.generation.beam import candidates, rows_of
+from kerasplm.generation.beam import begun, candidates, rows_of
 from kerasplm.generation.sampling import Limits, State, write
 from kerasplm.generation.scores import NEVER
 from kerasplm.generation.settings import Decoding
@@ -29,14 +29,9 @@ class ShrinkingBeam:
     def start(self, texts: tf.Tensor, draws: tf.Tensor) -> State:
         """Return the state before the first token; `draws` is not read."""
         width, room = self.decoding.beams, self.decoding.max_length
-        first = tf.constant([0.0] + [NEVER] * (width - 1))
         return {
-            "count": tf.constant(0),
-            "tokens": tf.zeros([texts * width, room], tf.int32),
-            "scores": tf.tile(first[None], [texts, 1]),
-            "ends": tf.zeros([texts, width], tf.int32),
+            **begun(texts, width, room),
             "places": tf.fill([texts], width),
-            "done": tf.zeros([texts], tf.bool),
             "found": tf.zeros([texts, room], tf.int32),
             "found_scores": tf.zeros([texts]),
             "found_lengths": tf.zeros([texts], tf.int32),

@@ -1,10 +1,8 @@
 """Whether instances are what a training takes them for."""
 
-import glob
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from kerasplm.errors import DataError
 from kerasplm.files import read_json
@@ -22,14 +20,14 @@ def vocabulary_digest(vocab: Sequence[str]) -> str:
 
 
 def check_agreement(
-    data: str | Path | Sequence[str | Path],
+    files: Sequence[str],
     vocab: Sequence[str],
     objectives: Sequence[str],
 ) -> None:
-    """Compare what `dataset.json` says, where there is one.
+    """Compare what `dataset.json` says, where there is one beside the files.
 
     Args:
-        data: As for `find_records`.
+        files: Those of `find_records`.
         vocab: Tokens of the model, in order of their ids.
         objectives: Their names.
 
@@ -37,8 +35,16 @@ def check_agreement(
         DataError: The instances have the ids of another vocabulary, or pairs of
             another kind.
     """
-    for file in _files_of_facts([data] if isinstance(data, str | Path) else data):
-        facts = read_json(file)
+    by_folder: dict[Path, set[str]] = {}
+    for place in map(Path, files):
+        by_folder.setdefault(place.parent, set()).add(place.name)
+    for folder, names in by_folder.items():
+        file = folder / FACTS
+        facts = read_json(file) if file.is_file() else {}
+        shards = facts.get("shards")
+        # A file that lies there, too, need not be of these data.
+        if not isinstance(shards, dict) or names.isdisjoint(shards):
+            continue
         theirs = facts.get("vocabulary")
         theirs = theirs if isinstance(theirs, dict) else {}
         if theirs.get("sha256") not in (None, vocabulary_digest(vocab)):
@@ -54,25 +60,3 @@ def check_agreement(
                     f"{file}: expected pairs of the layout {wanted} for {name}, found "
                     f"{layout}"
                 )
-
-
-def _files_of_facts(several: Sequence[str | Path]) -> list[Path]:
-    """Return what tells of the data, also if only some of the files are named."""
-    found = []
-    for one in several:
-        path = Path(one).expanduser()
-        if path.is_dir():
-            found.append(path / FACTS)
-            continue
-        names = map(Path, [str(path)] if path.is_file() else glob.glob(str(path)))
-        for name in sorted(names):
-            file = name.parent / FACTS
-            # A file that lies there, too, need not be of these data.
-            if file.is_file() and name.name in _shards(file):
-                found.append(file)
-    return [file for file in dict.fromkeys(found) if file.is_file()]
-
-
-def _shards(file: Path) -> Any:
-    shards = read_json(file).get("shards")
-    return shards if isinstance(shards, dict) else ()

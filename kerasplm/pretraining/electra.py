@@ -10,10 +10,11 @@ from keras import ops
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.heads import PretrainedModel
+from kerasplm.losses import nll, replaced, weighted
 from kerasplm.pretraining.draws import scatter_update, uniform
 from kerasplm.pretraining.electra_parts import ElectraOptions, check, with_tables_of
 from kerasplm.pretraining.models import Outcomes, encoder_inputs
-from kerasplm.pretraining.terms import Measures, Term, curve, hits, nll, weighted
+from kerasplm.pretraining.terms import Measures, Term, curve, hits
 
 Tensor = Any
 Batch = Mapping[str, Tensor]
@@ -164,7 +165,8 @@ class Electra(Outcomes, keras.Model):
         parts = weighted(losses, batch["mlm_weights"])
         terms = {"mlm": Term(*parts, _EPSILON, self.options.gen_weight)}
         if "rtd_logits" in outputs:
-            parts = weighted(_crossentropy(outputs), batch["padding_mask"])
+            losses = replaced(outputs["rtd_logits"], outputs["replaced"])
+            parts = weighted(losses, batch["padding_mask"])
             terms["disc"] = Term(*parts, _EPSILON, self.options.disc_weight)
         return terms
 
@@ -190,7 +192,8 @@ class Electra(Outcomes, keras.Model):
         guesses = ops.cast(scores > 0, "float32")
         right = ops.cast(ops.equal(guesses, labels), "float32")
         tokens = ops.sum(real, axis=-1) + _EPSILON
-        rows = ops.sum(_crossentropy(outputs) * real, axis=-1) / tokens
+        losses = replaced(outputs["rtd_logits"], outputs["replaced"])
+        rows = ops.sum(losses * real, axis=-1) / tokens
         return found | {
             "sampled_masked_lm_accuracy": weighted(
                 ops.cast(sampled, "float32"), weights
@@ -229,10 +232,3 @@ class Electra(Outcomes, keras.Model):
         if generator is None and not config["uniform_generator"]:
             generator = discriminator
         return cls(generator, discriminator, **config)
-
-
-def _crossentropy(outputs: Batch) -> Tensor:
-    """Return the binary cross-entropy (B, T) of the discriminator."""
-    logits = ops.cast(outputs["rtd_logits"][..., 0], "float32")
-    labels = ops.cast(outputs["replaced"], "float32")
-    return ops.binary_crossentropy(labels, logits, from_logits=True)

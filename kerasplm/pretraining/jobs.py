@@ -93,7 +93,7 @@ class PretrainingJob:
         if self.config in CATALOGUE and self.family is None:
             # Its checkpoints get the names of the released ones.
             object.__setattr__(self, "family", CATALOGUE[self.config].family)
-        kinds = {text.partition(":")[0] for text in self.objectives}
+        kinds = set(self._names)
         if ELECTRA in kinds and self.objectives != (ELECTRA,):
             raise ConfigError(
                 f"objective {ELECTRA!r} (ELECTRA) stands alone and without a weight "
@@ -168,15 +168,15 @@ class PretrainingJob:
                 "a model that begins at random needs a vocabulary file (vocab)"
             )
         tokenizer = load_tokenizer(str(source), in_graph=False, family=self.family)
-        names = [text.partition(":")[0] for text in self.objectives]
-        for one in (self.data, self.eval_data or ()):
-            check_agreement(one, tokenizer.vocab, names)
         records = find_records(self.data)
-        self._check_held_out(records)
+        held_out = None if self.eval_data is None else find_records(self.eval_data)
+        for one in (records, held_out):
+            if one is not None:
+                check_agreement(one.files, tokenizer.vocab, self._names)
+        _check_apart(records, held_out)
 
         def export(model: Any, goal: Path) -> None:
-            networks = getattr(model, "networks", model)
-            save_checkpoint(networks, goal / "model.ckpt", family=self._family)
+            save_checkpoint(model, goal / "model.ckpt", family=self._family)
             save_tokenizer(tokenizer, goal)
 
         def build() -> Any:
@@ -187,10 +187,10 @@ class PretrainingJob:
         shortest = min(stage.max_length for stage in settings.parts())
         size = tokenizer.vocab_size
         with contextlib.ExitStack() as stack:
-            for one in (self.eval_data, self.data):
+            for one in (held_out, records):
                 if one is not None:
                     stack.enter_context(located(one, shortest, size))
-            corpus = self._corpus(tokenizer, records)
+            corpus = self._corpus(tokenizer, records, held_out)
             if is_chief(strategy):
                 stack.enter_context(alone(folder))
                 claim(folder, self._facts(tokenizer, records))
@@ -205,25 +205,19 @@ class PretrainingJob:
                 facts={"objectives": list(self.objectives), "model": self.model},
             )
 
-    def _check_held_out(self, records: Records) -> None:
-        if self.eval_data is None:
-            return
-        given = {Path(file).resolve() for file in records.files}
-        held_out = find_records(self.eval_data).files
-        both = [file for file in held_out if Path(file).resolve() in given]
-        if both:
-            raise ConfigError(
-                f"{both[0]}: expected held-out instances, found a file that is also "
-                "trained on. Name the files of both, such as "
-                "'data/records-0000[1-9]-*' and 'data/records-00000-*'"
-            )
+    @property
+    def _names(self) -> list[str]:
+        """Names of the objectives, without their weights."""
+        return [text.partition(":")[0] for text in self.objectives]
 
     @property
     def _family(self) -> str | None:
         # The two networks of an ELECTRA have a family each.
         return None if self.is_electra else self.family
 
-    def _corpus(self, tokenizer: Any, records: Records) -> Corpus:
+    def _corpus(
+        self, tokenizer: Any, records: Records, held_out: Records | None
+    ) -> Corpus:
         settings, masks = self.settings, self.masks
         fields = [f for one in self._objective_fields() for f in one]
         masked = "mlm_positions" in fields and records.form != "masked"
@@ -251,11 +245,11 @@ class PretrainingJob:
             masking=masking,
             seed=settings.seed,
             packing=masks.packing,
-            mirror="simbert" in [one.partition(":")[0] for one in self.objectives],
+            mirror="simbert" in self._names,
             shuffle_buffer=masks.shuffle_buffer,
             vocab_size=tokenizer.vocab_size,
         )
-        return Corpus(records, stages, pipeline, self.eval_data)
+        return Corpus(records, stages, pipeline, held_out)
 
     def _check_masks(self, records: Records) -> None:
         """Refuse objectives that must see no masks; tell which choices do nothing."""
@@ -311,8 +305,8 @@ class PretrainingJob:
                 f"max_length={longest}, but the model has {limit} positions "
                 "(max_position_embeddings)"
             )
-        names = [text.partition(":")[0] for text in self.objectives]
-        pairs = [name for name in names if name in ("nsp", "sop", "unilm", "simbert")]
+        two = ("nsp", "sop", "unilm", "simbert")
+        pairs = [name for name in self._names if name in two]
         if pairs and model.encoder.config.type_vocab_size == 1:
             raise ConfigError(
                 f"{' and '.join(pairs)}: two segments are needed, but the model knows "
@@ -341,3 +335,16 @@ class PretrainingJob:
             "vocabulary": vocabulary_digest(tokenizer.vocab),
         }
         return dict(json.loads(json.dumps(facts)))  # a tuple is read back as a list
+
+
+def _check_apart(records: Records, held_out: Records | None) -> None:
+    """Refuse to judge on what is trained on."""
+    given = {Path(file).resolve() for file in records.files}
+    files = () if held_out is None else held_out.files
+    both = [file for file in files if Path(file).resolve() in given]
+    if both:
+        raise ConfigError(
+            f"{both[0]}: expected held-out instances, found a file that is also "
+            "trained on. Name the files of both, such as "
+            "'data/records-0000[1-9]-*' and 'data/records-00000-*'"
+        )

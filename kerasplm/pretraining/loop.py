@@ -338,5 +338,4 @@ def _number(variable: Any) -> float:
 
 
 def _export(model: keras.Model, folder: Path) -> None:
-    # ELECTRA's two networks belong into one checkpoint.
-    save_checkpoint(getattr(model, "networks", model), folder / "model.ckpt")
+    save_checkpoint(model, folder / "model.ckpt")

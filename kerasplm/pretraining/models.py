@@ -11,6 +11,7 @@ from kerasplm import masks
 from kerasplm.encoder import INPUTS, Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.heads import HEADS, PretrainedModel
+from kerasplm.idle_pooler import WithoutIdlePooler
 from kerasplm.pretraining.draws import gather
 from kerasplm.pretraining.objectives import OBJECTIVES, Objective
 from kerasplm.pretraining.stepping import DistributedStep
@@ -78,7 +79,7 @@ def encoder_inputs(batch: Batch, encoder: Encoder) -> dict[str, Tensor]:
 
 
 @keras.saving.register_keras_serializable(package="kerasplm")
-class PretrainingModel(Outcomes, PretrainedModel):
+class PretrainingModel(WithoutIdlePooler, Outcomes, PretrainedModel):
     """An encoder that is trained for one or several objectives.
 
     It is a `PretrainedModel` with the heads that the objectives need: it is saved, and
@@ -125,21 +126,9 @@ class PretrainingModel(Outcomes, PretrainedModel):
         encoder.recompute = recompute
 
     @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """Return what training changes, without a pooler that has no effect."""
-        return self._with_effect(super().trainable_variables)
-
-    @property
-    def trainable_weights(self) -> list[keras.Variable]:
-        """Return the same."""
-        return self._with_effect(super().trainable_weights)
-
-    def _with_effect(self, variables: list[keras.Variable]) -> list[keras.Variable]:
-        pooler = self.encoder.pooler
-        if pooler is None or any(one.pooled for one in self.objectives):
-            return variables
-        without = {id(variable) for variable in pooler.weights}
-        return [one for one in variables if id(one) not in without]
+    def trains_pooler(self) -> bool:
+        """Whether an objective takes the pooled vector."""
+        return any(one.pooled for one in self.objectives)
 
     def call(
         self,

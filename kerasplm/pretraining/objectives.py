@@ -13,7 +13,8 @@ from keras import ops
 
 from kerasplm.config import AttentionKind
 from kerasplm.errors import ConfigError
-from kerasplm.pretraining.terms import Measures, Term, hits, nll, weighted
+from kerasplm.losses import nll, weighted
+from kerasplm.pretraining.terms import Measures, Term, hits
 
 Tensor = Any
 Batch = Mapping[str, Tensor]

@@ -63,25 +63,7 @@ def curve(labels: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor]:
     return ops.sum(labels * above, axis=0), ops.sum((1.0 - labels) * above, axis=0)
 
 
-def nll(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the negative log-likelihood of the targets, in float32.
-
-    Args:
-        logits: (..., V) of any float type.
-        targets: (...) int.
-    """
-    return ops.sparse_categorical_crossentropy(
-        ops.cast(targets, "int32"), ops.cast(logits, "float32"), from_logits=True
-    )
-
-
 def hits(logits: Tensor, targets: Tensor) -> Tensor:
     """Return 1 where the highest logit is that of the target, else 0, in float32."""
     best = ops.argmax(logits, axis=-1)
     return ops.cast(ops.equal(best, ops.cast(targets, best.dtype)), "float32")
-
-
-def weighted(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the weighted sum and the sum of the weights."""
-    weights = ops.cast(weights, "float32")
-    return ops.sum(values * weights), ops.sum(weights)

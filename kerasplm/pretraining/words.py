@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from types import ModuleType
 from typing import Literal, NamedTuple
 
 from kerasplm.errors import DataError
+from kerasplm.jieba_import import quiet_jieba
 from kerasplm.memo import Memo
 from kerasplm.python_tokenizer import PythonTokenizer
 
@@ -44,16 +43,12 @@ def import_jieba() -> ModuleType:
         DataError: When it is not installed.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its regular expressions are old
-            import jieba
+        return quiet_jieba()
     except ImportError as error:
         raise DataError(
             "jieba, which finds the words of Chinese text, is not installed: "
             "pip install 'kerasplm[jieba]'"
         ) from error
-    jieba.setLogLevel(logging.WARNING)
-    return jieba
 
 
 def jieba_cut(dictionary: str | os.PathLike[str] | None = None) -> Cut:

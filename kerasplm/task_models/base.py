@@ -7,12 +7,13 @@ import keras
 
 from kerasplm.encoder import Encoder, Inputs
 from kerasplm.errors import ConfigError
+from kerasplm.idle_pooler import WithoutIdlePooler
 from kerasplm.methods import MethodTraining
 
 Tensor = Any
 
 
-class TaskModel(MethodTraining, keras.Model):
+class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
     """Base of the models that fine-tuning trains: an encoder with a head.
 
     `compile` needs an optimizer only, since a task model knows its loss; a loss that
@@ -63,20 +64,9 @@ class TaskModel(MethodTraining, keras.Model):
         raise NotImplementedError
 
     @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """Return what training changes, without a pooler that has no effect."""
-        return self._with_effect(super().trainable_variables)
-
-    @property
-    def trainable_weights(self) -> list[keras.Variable]:
-        """Return the same."""
-        return self._with_effect(super().trainable_weights)
-
-    def _with_effect(self, variables: list[keras.Variable]) -> list[keras.Variable]:
-        if self.pooled or self.encoder.pooler is None:
-            return variables
-        without = {id(variable) for variable in self.encoder.pooler.weights}
-        return [one for one in variables if id(one) not in without]
+    def trains_pooler(self) -> bool:
+        """Whether the head takes the pooled vector."""
+        return self.pooled
 
     def answer(
         self, outputs: Mapping[str, Tensor], question: Mapping[str, Tensor]
