@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from kerasplm.errors import DataError
-from kerasplm.pretraining import words as module
-from kerasplm.pretraining.words import WordList, Words, jieba_cut
+from kerasplm.pretraining import jieba_words as module
+from kerasplm.pretraining.jieba_words import JiebaCut
+from kerasplm.pretraining.words import WordList, Words
 from kerasplm.python_tokenizer import PythonTokenizer
 
 VOCAB = [
@@ -45,7 +46,7 @@ def exact(cut, sentence, tokenizer=TOKENIZER):
 def test_pieces_alone_tell_words_without_a_source():
     words = Words(TOKENIZER, "wordpiece")
     assert shown(words("用Keras写诗")) == "|用|ke ##ras|写|诗"
-    assert words("") == ((), ())
+    assert words("") == ((), b"")
 
 
 def test_words_that_are_separated_by_spaces():
@@ -55,7 +56,7 @@ def test_words_that_are_separated_by_spaces():
     )
     text = "我们 用 Keras 写"
     assert list(words(text).ids) == TOKENIZER.tokenize(text)[0]
-    assert words("  ") == ((), ())
+    assert words("  ") == ((), b"")
 
 
 def test_the_longest_word_of_a_list_wins(tmp_path):
@@ -160,19 +161,46 @@ def test_jieba_finds_words(tmp_path):
     assert shown(words("我们用语言模型写诗歌")) == "|我 们|用|语 言|模 型|写|诗 歌"
     file = tmp_path / "dictionary.txt"
     file.write_text("语言模型 1000\n", encoding="utf-8")
-    words = Words(TOKENIZER, "jieba", file)
-    assert shown(words("用语言模型")) == "|用|语 言 模 型"
+    own = Words(TOKENIZER, "jieba", file)
+    assert shown(own("用语言模型")) == "|用|语 言 模 型"
     # The dictionary is this source's alone.
-    assert jieba_cut()("用语言模型") == ["用", "语言", "模型"]
+    assert shown(words("用语言模型")) == "|用|语 言|模 型"
+
+
+def test_words_are_those_of_jieba(tmp_path):
+    """Also of what its dictionary lacks, and with words that it must keep apart."""
+    jieba = pytest.importorskip("jieba")
+    file = tmp_path / "dictionary.txt"
+    file.write_text("云计 5\n台中 0\n模型A 30 n\n", encoding="utf-8")
+    own = jieba.Tokenizer()
+    with open(file, "rb") as stream:
+        own.load_userdict(stream)
+    rng = random.Random(0)
+    common = "他说云计算和大数据平台中的小模型是在北京大学研究生命起源李小福王二台中"
+    rare = "".join(chr(rng.randrange(0x4E00, 0x9FD6)) for _ in range(200))
+    other = "AabTB09+#&._%- \t\r\n,。：é\u3000"
+    texts = [
+        "他来到了网易杭研大厦",
+        "T恤和C++，3.5%的AT&T",
+        "a\r\nb\n\r\n",
+        "",
+        "云计" * 9,
+    ]
+    for _ in range(800):
+        alphabet = common * 3 + rare * rng.randrange(2) + other
+        texts.append("".join(rng.choices(alphabet, k=rng.randrange(1, 30))))
+    cut = JiebaCut(file)
+    for text in texts:
+        assert cut(text) == own.lcut(text), text
 
 
 def test_a_broken_dictionary_is_named(tmp_path):
     pytest.importorskip("jieba")
     with pytest.raises(DataError, match="nothing.txt: expected a dictionary"):
-        jieba_cut(tmp_path / "nothing.txt")
+        JiebaCut(tmp_path / "nothing.txt")
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe\n")
     with pytest.raises(DataError, match="bad.txt: expected a dictionary"):
-        jieba_cut(tmp_path / "bad.txt")
+        JiebaCut(tmp_path / "bad.txt")
 
 
 def test_without_jieba_one_sentence_says_what_to_do(monkeypatch):

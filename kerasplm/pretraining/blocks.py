@@ -114,7 +114,7 @@ class BlockMaker:
             ids, starts = self.words(sentence)
             if not ids:
                 continue
-            pieces.append(Piece(ids, bytes(starts)))
+            pieces.append(Piece(ids, starts))
             if self._tokenizer.unk_id in ids:
                 self._see_unknown(sentence, statistics)
         return pieces
@@ -192,10 +192,9 @@ class BlockMaker:
             "segment_ids": segments + bytes(length - len(ids)),
         }
         if self._masker is not None:
-            before = ids
             ids, positions, labels = self._masker(ids, boundary, masks)
-            for place in positions:
-                statistics.masks[self._kind(ids[place], before[place])] += 1
+            found = map(ids.__getitem__, positions)
+            statistics.masks.update(map(self._kind, found, labels))
             room = (self._settings.max_predictions or 0) - len(positions)
             features["masked_lm_positions"] = [*positions, *[0] * room]
             features["masked_lm_ids"] = [*labels, *[0] * room]

@@ -7,6 +7,7 @@ are cut, not truncated, and what does not fit begins the next instance.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from random import Random
 from types import MappingProxyType
 from typing import NamedTuple
@@ -49,7 +50,7 @@ Stranger = Callable[[Random], Sequence[Piece]] | None
 def join(pieces: Iterable[Piece]) -> Piece:
     """Return the tokens of several pieces as one."""
     pieces = list(pieces)
-    ids = [i for piece in pieces for i in piece.ids]
+    ids = list(chain.from_iterable(piece.ids for piece in pieces))
     return Piece(ids, b"".join(piece.starts for piece in pieces))
 
 

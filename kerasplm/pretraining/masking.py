@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, compress
 from typing import NamedTuple
 
 import numpy as np
@@ -144,23 +144,17 @@ class Masker:
         Returns:
             A list of words per run; a word is a range of positions.
         """
-        special, whole = self.special, self.masking.whole_words
-        runs: list[list[range]] = [[]]
-        begin = -1
-        for i, token in enumerate(ids):
-            if token in special:
-                if begin >= 0:
-                    runs[-1].append(range(begin, i))
-                    runs.append([])
-                    begin = -1
-            elif begin < 0:
-                begin = i
-            elif starts[i] or not whole:
-                runs[-1].append(range(begin, i))
-                begin = i
-        if begin >= 0:
-            runs[-1].append(range(begin, len(ids)))
-        return [run for run in runs if run]
+        stops = [i for i, token in enumerate(ids) if token in self.special]
+        runs: list[list[range]] = []
+        begin = 0
+        for stop in (*stops, len(ids)):
+            if begin < stop:
+                places: Sequence[int] = range(begin + 1, stop)
+                if self.masking.whole_words:
+                    places = list(compress(places, starts[begin + 1 : stop]))
+                runs.append(list(map(range, (begin, *places), (*places, stop))))
+            begin = stop + 1
+        return runs
 
     def _choose(
         self, runs: list[list[range]], budget: int, rng: np.random.Generator
@@ -170,7 +164,7 @@ class Masker:
         A word that exceeds what is left is passed over, so that all of it is used
         where there are short words.
         """
-        words = [word for run in runs for word in run]
+        words = list(chain.from_iterable(runs))
         order = rng.permutation(len(words)).tolist()
         if self.masking.ngram == 1:
             chosen: list[int] = []

@@ -123,9 +123,19 @@ def _field(number: int, data: bytes) -> bytes:
     return b"".join((_varints[number << 3 | 2], _varints[len(data)], data))
 
 
-@functools.cache
-def _key(name: str) -> bytes:
-    return _field(1, name.encode("utf-8"))
+# What stands before the values of a feature depends on these three alone.
+_fronts = Memo(lambda place: _front(*place))
+
+
+def _front(name: str, kind: int, size: int) -> bytes:
+    """Return the bytes of a feature before its packed values."""
+    # The message of the values is their size, which makes all others longer, too.
+    values = _varints[1 << 3 | 2] + _varints[size] if size else b""
+    feature = _varints[kind << 3 | 2] + _varints[len(values) + size] + values
+    key = _field(1, name.encode("utf-8"))
+    value = _varints[2 << 3 | 2] + _varints[len(feature) + size] + feature
+    entry = key + value
+    return _varints[1 << 3 | 2] + _varints[len(entry) + size] + entry
 
 
 def encode(features: Mapping[str, Values]) -> bytes:
@@ -144,7 +154,7 @@ def encode(features: Mapping[str, Values]) -> bytes:
     Source:
         tensorflow/core/example/feature.proto.
     """
-    entries = []
+    parts = []
     for name in sorted(features):
         values = features[name]
         kind = _INT64_LIST
@@ -154,9 +164,9 @@ def encode(features: Mapping[str, Values]) -> bytes:
             kind, packed = _FLOAT_LIST, np.asarray(values, "<f4").tobytes()
         else:
             packed = b"".join(map(_varints.__getitem__, values))
-        listed = _field(1, packed) if packed else b""
-        entries.append(_field(1, _key(name) + _field(2, _field(kind, listed))))
-    return _field(1, b"".join(entries))
+        parts.append(_fronts[name, kind, len(packed)])
+        parts.append(packed)
+    return _field(1, b"".join(parts))
 
 
 def read(path: str | Path) -> Iterator[bytes]:

@@ -7,12 +7,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from types import ModuleType
 from typing import Literal, NamedTuple
 
 from kerasplm.errors import DataError
-from kerasplm.jieba_import import quiet_jieba
 from kerasplm.memo import Memo
+from kerasplm.pretraining.jieba_words import JiebaCut
 from kerasplm.python_tokenizer import PythonTokenizer
 
 Cut = Callable[[str], Iterable[str]]
@@ -22,6 +21,8 @@ SOURCES: tuple[Source, ...] = ("jieba", "list", "spaces", "wordpiece")
 # Sentences whose words are remembered: copies of a document come soon after it.
 _REMEMBERED = 1 << 14
 _RUN = re.compile("[0-9A-Za-z]+|.", re.DOTALL)
+# The starts of a word by the number of its tokens; one of spaces has none.
+_marks = Memo(lambda size: b"\1" + bytes(size - 1) if size else b"")
 
 
 class Sentence(NamedTuple):
@@ -29,61 +30,11 @@ class Sentence(NamedTuple):
 
     Attributes:
         ids: Token ids, without special tokens.
-        starts: As many numbers: 1 where a word begins, 0 inside it.
+        starts: A byte per token: 1 where a word begins, 0 inside it.
     """
 
     ids: tuple[int, ...]
-    starts: tuple[int, ...]
-
-
-def import_jieba() -> ModuleType:
-    """Return the package jieba, which then says nothing when it starts.
-
-    Raises:
-        DataError: When it is not installed.
-    """
-    try:
-        return quiet_jieba()
-    except ImportError as error:
-        raise DataError(
-            "jieba, which finds the words of Chinese text, is not installed: "
-            "pip install 'kerasplm[jieba]'"
-        ) from error
-
-
-def jieba_cut(dictionary: str | os.PathLike[str] | None = None) -> Cut:
-    """Return jieba's segmentation, with its model of unknown words.
-
-    Args:
-        dictionary: A dictionary of yours in jieba's format, used besides its own;
-            what others told jieba is then not seen.
-
-    Returns:
-        A function of a text that returns its words, in order.
-
-    Raises:
-        DataError: When jieba is not installed, or cannot read the dictionary.
-
-    Example:
-        >>> jieba_cut()("语言模型")  # doctest: +SKIP
-        ['语言', '模型']
-
-    Source:
-        fxsj/jieba 0.42, ``lcut``.
-    """
-    jieba = import_jieba()
-    if dictionary is None:
-        return jieba.lcut
-    cutter = jieba.Tokenizer()
-    try:
-        with open(dictionary, "rb") as stream:
-            cutter.load_userdict(stream)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{dictionary}: expected a dictionary of jieba, a word per line with its "
-            f"count and kind or without, found something else ({error})"
-        ) from error
-    return cutter.lcut
+    starts: bytes
 
 
 class WordList:
@@ -159,7 +110,7 @@ class WordList:
 
 
 class Words:
-    """Tokenize sentences and tell where words begin.
+    r"""Tokenize sentences and tell where words begin.
 
     A token begins a word unless it is a ``##`` piece, or the token before it comes
     from the same word of the text. A token that covers several words (``[UNK]``)
@@ -183,7 +134,7 @@ class Words:
         >>> vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "模", "型", "ke", "##ras"]
         >>> words = Words(PythonTokenizer(vocab), "spaces")
         >>> words("模型 Keras").starts, words("模 型").starts
-        ((1, 0, 1, 0), (1, 1))
+        (b'\x01\x00\x01\x00', b'\x01\x01')
 
     Source:
         brightmart/roberta_zh, ``get_new_segment``, which looks words up in a set and
@@ -211,7 +162,7 @@ class Words:
         self._word = Memo(self._tokenize_word)
         self._cut: Cut = str.split
         if source == "jieba":
-            self._cut = jieba_cut(file)
+            self._cut = JiebaCut(file)
         elif source == "list" and file is not None:
             self._cut = WordList.read(file)
         self._remembered = functools.lru_cache(_REMEMBERED)(self._tokenize)
@@ -230,12 +181,14 @@ class Words:
     def _tokenize(self, sentence: str) -> Sentence:
         if self.source == "wordpiece":
             ids = tuple(self.tokenizer.tokenize(sentence)[0])
-            return Sentence(ids, tuple(map(self._begins.__getitem__, ids)))
+            return Sentence(ids, bytes(map(self._begins.__getitem__, ids)))
         words = list(self._cut(sentence))
         spaces = self.source == "spaces"
         if self.tokenizer.pre_tokenize is not None and not spaces:
             return self._located(sentence, words)
-        found = _concatenated(map(self._word.__getitem__, words))
+        parts = list(map(self._word.__getitem__, words))
+        starts = b"".join(map(_marks.__getitem__, map(len, parts)))
+        found = Sentence(tuple(chain.from_iterable(parts)), starts)
         # Words on their own give the tokens of the sentence, unless a boundary cuts
         # a WordPiece word in two: then there are more tokens that begin one. So equal
         # tokens are proof that both agree on the places.
@@ -243,9 +196,8 @@ class Words:
             return found
         return self._located(sentence, words)
 
-    def _tokenize_word(self, word: str) -> Sentence:
-        ids = tuple(self.tokenizer.tokenize(word)[0])
-        return Sentence(ids, (1,) + (0,) * (len(ids) - 1) if ids else ())
+    def _tokenize_word(self, word: str) -> list[int]:
+        return self.tokenizer.tokenize(word)[0]
 
     def _located(self, sentence: str, words: Sequence[str]) -> Sentence:
         """Compare the places of words and tokens; exact, and slow."""
@@ -256,15 +208,7 @@ class Words:
             number = number_at[start]
             starts.append(self._begins[i] if number != before else 0)
             before = number
-        return Sentence(tuple(ids), tuple(starts))
-
-
-def _concatenated(parts: Iterable[Sentence]) -> Sentence:
-    ids, starts = [], []
-    for part in parts:
-        ids.append(part.ids)
-        starts.append(part.starts)
-    return Sentence(tuple(chain.from_iterable(ids)), tuple(chain.from_iterable(starts)))
+        return Sentence(tuple(ids), bytes(starts))
 
 
 def _numbers(sentence: str, words: Iterable[str]) -> Iterator[int]:
