@@ -46,7 +46,9 @@ def pretraining_data(
     layout: Annotated[
         str | None,
         typer.Option(
-            help="nsp, sop, doc-sentences, electra, causal or unilm. Default: nsp."
+            help="nsp, sop, doc-sentences, electra, causal, unilm, or simbert: pairs "
+            "of texts that mean the same, of text with a blank line between groups, "
+            "of lines with tabs, or of JSON lines with text and synonyms. Default: nsp."
         ),
     ] = None,
     form: Annotated[

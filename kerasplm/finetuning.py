@@ -19,7 +19,7 @@ from kerasplm.files import write_bytes, write_json, write_text
 from kerasplm.report.card import model_card
 from kerasplm.report.outputs import EpochLogs, run_facts, write_details
 from kerasplm.report.pictures import curves
-from kerasplm.run_folder import Prepared, claim, prepare
+from kerasplm.run_folder import Prepared, alone, claim, prepare
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.task_models import Classifier, TaskModel
 from kerasplm.tasks import Settings, Split, Task
@@ -107,7 +107,6 @@ def train_prepared(
 ) -> Result:
     """Do what `finetune` does, after the files were read."""
     model, task, settings = prepared.model, prepared.task, prepared.settings
-    splits = prepared.splits
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
@@ -116,7 +115,22 @@ def train_prepared(
     with precision(settings.mixed_precision):
         encoder = _encoder(model, settings)
     _check_fit(encoder, settings, task, tokenizer)
-    claim(folder, prepared.facts)
+    with alone(folder):
+        claim(folder, prepared.facts)
+        return _trained(prepared, folder, encoder, tokenizer, verbose, callbacks)
+
+
+def _trained(
+    prepared: Prepared,
+    folder: Path,
+    encoder: Encoder,
+    tokenizer: Any,
+    verbose: int | str,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Result:
+    """Train in a folder that nobody else writes into."""
+    model, task, settings = prepared.model, prepared.task, prepared.settings
+    splits = prepared.splits
     cache = folder / "features" if settings.cache is None else Path(settings.cache)
     features = {
         name: cached_features(cache, task, split, tokenizer, settings)

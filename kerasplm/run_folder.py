@@ -111,6 +111,7 @@ def alone(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: Another process writes there.
     """
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / _LOCK)
     try:
@@ -121,6 +122,10 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        if not (folder / SETTINGS).exists():  # refused: nothing was begun here
+            (folder / _LOCK).unlink(missing_ok=True)
+            if made and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def claim(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import kerasplm as plm
 from kerasplm.errors import CheckpointError, ConfigError, DataError, VocabError
+from kerasplm.run_folder import alone
 from kerasplm.training import TrainingState
 from tests.event_files import scalars
 from tests.golden import COMPACT
@@ -25,6 +26,7 @@ def test_it_learns_and_writes_everything(done, place):
     assert len(done.history) == 4
     out = place / "out"
     assert sorted(f.name for f in out.iterdir()) == [
+        ".lock",
         "chnsenticorp_predict.json",
         "dev_details.json",
         "dev_predictions.jsonl",
@@ -138,6 +140,15 @@ def test_output_folder_of_another_run(done, place, tmp_path):
     with pytest.raises(ConfigError, match="is not empty"):
         train(place, tmp_path)
     assert os.listdir(tmp_path) == ["precious.txt"]
+
+
+def test_one_fine_tuning_per_folder(place, tmp_path):
+    """The second must not touch what the first one writes."""
+    (tmp_path / "run" / ".tmp-of-the-first").mkdir(parents=True)
+    with alone(tmp_path / "run"):
+        with pytest.raises(ConfigError, match="run: another run writes there now"):
+            train(place, tmp_path / "run", epochs=1)
+        assert (tmp_path / "run" / ".tmp-of-the-first").is_dir()
 
 
 def test_damaged_state(place, tmp_path):

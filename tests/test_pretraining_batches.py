@@ -9,7 +9,8 @@ import tensorflow as tf
 from kerasplm.errors import PLMError
 from kerasplm.pretraining import making
 from kerasplm.pretraining.batches import batches, staged_batches
-from kerasplm.pretraining.pipeline import Pipeline, Stage
+from kerasplm.pretraining.pipeline import Pipeline
+from kerasplm.pretraining.stages import Stage
 from tests.pretraining_records import (
     MASK,
     MASKING,

@@ -31,7 +31,13 @@ def test_lines_and_documents(tmp_path):
     assert every_document(blocks) == [["今天", "天气好"], ["第二篇"], ["第三篇"]]
 
 
-def test_a_line_ends_at_newline_only(tmp_path):
+def test_lines_of_old_macs_and_of_text_converted_twice(tmp_path):
+    mac, twice, stray = "一\r二\r\r三\r", "一\r\r\n二\r\r\n\r\r\n三", "一\r二\n\n三\r\n"
+    for text in (mac, twice, stray):
+        assert every_document(plan(texts(tmp_path, text), 99)) == [["一", "二"], ["三"]]
+
+
+def test_a_line_ends_nowhere_else(tmp_path):
     assert every_document(plan(texts(tmp_path, "一\u2028二\n三\x85四"), 9)) == [
         ["一\u2028二", "三\x85四"]
     ]

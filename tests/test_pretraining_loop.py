@@ -11,9 +11,9 @@ from kerasplm.errors import CheckpointError, ConfigError, DataError
 from kerasplm.pretraining import strategies
 from kerasplm.pretraining.logs import line, read_history
 from kerasplm.pretraining.loop import pretrain
+from kerasplm.pretraining.stages import Stage
 from kerasplm.pretraining.training_settings import (
     Settings,
-    Stage,
     optimizer_of,
     schedule_of,
 )
@@ -185,7 +185,10 @@ def test_optimizers(choices, kind, facts):
 
 def test_stages_are_read():
     settings = Settings(steps=5, stages=("3:12", "2:16:8"), batch_size=4)
-    assert settings.parts() == (Stage(3, 12, 4), Stage(2, 16, 8))
+    assert settings.parts() == (
+        Stage(steps=3, length=12, batch_size=4),
+        Stage(steps=2, length=16, batch_size=8),
+    )
 
 
 def test_tpu_is_connected_initialised_and_used(monkeypatch):

@@ -19,8 +19,9 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.pretraining.dynamic import instance_seeds
 from kerasplm.pretraining.making import Maker
-from kerasplm.pretraining.pipeline import Data, Pipeline, Stage
+from kerasplm.pretraining.pipeline import Data, Pipeline
 from kerasplm.pretraining.sources import Records, find_records
+from kerasplm.pretraining.stages import Stage
 
 Tensor = Any
 

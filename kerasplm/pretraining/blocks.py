@@ -3,7 +3,8 @@
 import hashlib
 import random
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from kerasplm.pretraining import builders, documents, records
 from kerasplm.pretraining.builders import Instance, Piece
 from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.pretraining.documents import Block, Document, Opener, open_file
+from kerasplm.pretraining.groups import groups
 from kerasplm.pretraining.masking import Masker, Masking
 from kerasplm.pretraining.statistics import Statistics
 from kerasplm.pretraining.words import Source, Words
@@ -91,8 +93,12 @@ class BlockMaker:
     ) -> list[list[Piece]]:
         """Return the documents that are long enough, tokenized once for all copies."""
         used = []
-        most = self._settings.rules.longest_piece(self._settings.max_length)
-        for document in documents.read(block, opener):
+        rules = self._settings.rules
+        most = rules.longest_piece(self._settings.max_length)
+        read: Iterable[Document] = documents.read(block, opener)
+        if rules.groups:
+            read = chain.from_iterable(map(groups, read))
+        for document in read:
             pieces = self._pieces(document, statistics)
             size = sum(len(piece.ids) for piece in pieces)
             statistics.tokens += size
@@ -100,9 +106,9 @@ class BlockMaker:
                 few = f"of fewer than {self._settings.min_tokens} tokens"
                 statistics.dropped[few if size else "without tokens"] += 1
                 continue
-            used.append(
-                [part for piece in pieces for part in builders.cut(piece, most)]
-            )
+            parts = [builders.cut(piece, most) for piece in pieces]
+            kept = [part[:1] for part in parts] if rules.groups else parts
+            used.append(list(chain.from_iterable(kept)))
         return used
 
     def _pieces(self, document: Document, statistics: Statistics) -> list[Piece]:

@@ -134,6 +134,8 @@ class Layout:
         labels: Whether there is a label.
         masks: Whether the static form has masks.
         short: Share of shorter instances by default.
+        groups: Whether a document is a group of texts that mean the same: a long one
+            loses its end, as a piece of it means something else.
     """
 
     title: str
@@ -143,6 +145,7 @@ class Layout:
     labels: bool = False
     masks: bool = True
     short: float = 0.0
+    groups: bool = False
 
     def longest_piece(self, max_length: int) -> int:
         """Return the tokens that a piece may have."""
@@ -250,6 +253,15 @@ def _causal(
         start += len(part.ids)
 
 
+def _similar(
+    pieces: Sequence[Piece], most: int, short: float, rng: Random, stranger: Stranger
+) -> Iterator[Parts]:
+    different = list({tuple(piece.ids): piece for piece in pieces}.values())
+    if len(different) > 1:
+        first, second = rng.sample(different, 2)
+        yield first, second, None
+
+
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         "nsp": Layout(
@@ -264,6 +276,9 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         ),
         "causal": Layout("running text", _causal, 2, shared=False, masks=False),
         "unilm": Layout("two parts in order", _in_order, masks=False),
+        "simbert": Layout(
+            "two texts that mean the same", _similar, masks=False, groups=True
+        ),
     }
 )
 """How documents become instances, by name.
@@ -271,7 +286,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 Source:
     google-research/bert and brightmart/albert_zh, create_pretraining_data.py ("nsp",
     "sop"); brightmart/roberta_zh, create_pretraining_data.py ("doc-sentences");
-    google-research/electra, build_pretraining_dataset.py; bojone/bert4keras ("unilm").
+    google-research/electra, build_pretraining_dataset.py; bojone/bert4keras ("unilm");
+    ZhuiyiTechnology/simbert, simbert.py ("simbert": a pair of each group).
 """
 
 

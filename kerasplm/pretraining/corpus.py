@@ -9,8 +9,9 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.pretraining.batches import batches, staged_batches
 from kerasplm.pretraining.dynamic import Masking
-from kerasplm.pretraining.pipeline import Data, Pipeline, Stage
+from kerasplm.pretraining.pipeline import Data, Pipeline
 from kerasplm.pretraining.sources import Records, find_records
+from kerasplm.pretraining.stages import Stage
 from kerasplm.tasks.choices import check_types
 
 _LABELS = "next_sentence_labels"

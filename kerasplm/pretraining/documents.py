@@ -17,6 +17,8 @@ LONGEST_DOCUMENT = 4 << 20
 
 # Lines that str.strip leaves nothing of: a document ends there.
 _BLANK = re.compile(rb"\n(?:[ \t\r\f\v]|\xe3\x80\x80|\xc2\xa0)*\n")
+# Of Windows, of text that was converted twice, and of old Macs.
+_LINE_END = re.compile(r"\r*\n|\r")
 _WINDOW = 1 << 16
 _BLOCKS = 64
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 64 << 10, 1 << 20
@@ -181,7 +183,7 @@ def _document_end(
                 line = _line(stream, place + newline + 1)
                 raise DataError(
                     f"{name}:{line}: expected one sentence per line, found a line of "
-                    f"more than {LONGEST_DOCUMENT >> 20} MiB"
+                    f"more than {LONGEST_DOCUMENT >> 20} MiB without a line feed (\\n)"
                 )
             return place + newline + 1, True
     return end, False
@@ -217,7 +219,9 @@ def read(block: Block, opener: Opener = open_file) -> Iterator[Document]:
     """
     for part in block.parts:
         document: Document = []
-        for line in _text(part, opener).split("\n"):
+        text = _text(part, opener)
+        lines = _LINE_END.split(text) if "\r" in text else text.split("\n")
+        for line in lines:
             if sentence := line.strip():
                 document.append(sentence)
             elif document:

@@ -68,7 +68,7 @@ class Work:
             settings: The choices.
             replicas: Over which a batch is divided.
         """
-        parts = [(s.steps, s.max_length, s.batch_size) for s in settings.parts()]
+        parts = [(s.steps, s.length, s.batch_size) for s in settings.parts()]
         return estimate(
             self.networks,
             self.parameters,
@@ -99,7 +99,7 @@ def work_of(job: PretrainingJob) -> Work:
         else:
             model = pretraining_model(config, job.chosen())
     trained = sum(math.prod(v.shape) for v in model.trainable_variables)
-    longest = max(stage.max_length for stage in job.settings.parts())
+    longest = max(stage.length for stage in job.settings.parts())
     return Work(_networks(job, model, longest), trained)
 
 
@@ -149,8 +149,7 @@ def print_estimate(
     stages = ", ".join(
         f"{n:,} × {size} × {length}"
         for n, length, size in (
-            (stage.steps, stage.max_length, stage.batch_size)
-            for stage in settings.parts()
+            (stage.steps, stage.length, stage.batch_size) for stage in settings.parts()
         )
     )
     print_table(f"updates × rows × tokens: {stages}", ("what", "amount"), rows)

@@ -12,13 +12,19 @@ from kerasplm.catalogue import CATALOGUE
 from kerasplm.checkpoint import their_names
 from kerasplm.config import Config
 from kerasplm.errors import ConfigError, DataError
-from kerasplm.pretraining.agreement import check_agreement, vocabulary_digest
+from kerasplm.pretraining.agreement import (
+    case_of,
+    check_agreement,
+    check_apart,
+    facts_beside,
+    vocabulary_digest,
+)
 from kerasplm.pretraining.corpus import Corpus, Masks
 from kerasplm.pretraining.locating import located
 from kerasplm.pretraining.loop import pretrain
 from kerasplm.pretraining.models import checked
-from kerasplm.pretraining.objectives import OBJECTIVES, Objective
-from kerasplm.pretraining.pipeline import Pipeline, Stage
+from kerasplm.pretraining.objectives import Objective, named
+from kerasplm.pretraining.pipeline import Pipeline
 from kerasplm.pretraining.results import Result
 from kerasplm.pretraining.sources import Records, find_records
 from kerasplm.pretraining.starting import electra_model, pretraining_model
@@ -106,6 +112,14 @@ class PretrainingJob:
             )
         if not self.is_electra:
             self.chosen()
+        usual, chosen = Settings(), self.settings
+        names = ("eval_steps", "eval_batches", "best")
+        idle = [n for n in names if getattr(chosen, n) != getattr(usual, n)]
+        if idle and self.eval_data is None:
+            raise ConfigError(
+                f"{' and '.join(idle)}: without effect, as there are no held-out "
+                "instances (eval_data)"
+            )
 
     @property
     def is_electra(self) -> bool:
@@ -118,24 +132,7 @@ class PretrainingJob:
         Raises:
             ConfigError: There is no such objective, or a weight is no number.
         """
-        found = []
-        for text in self.objectives:
-            name, _, weight = text.partition(":")
-            if name not in OBJECTIVES:
-                raise ConfigError(
-                    f"objective: no {name!r}; there are {', '.join(OBJECTIVES)}, "
-                    f"{ELECTRA}"
-                )
-            try:
-                found.append(OBJECTIVES[name](weight=float(weight or 1)))
-            except ValueError as error:
-                raise ConfigError(
-                    f"objective: expected NAME or NAME:WEIGHT, found {text!r} ({error})"
-                ) from error
-        if not any(one.weight for one in found):
-            raise ConfigError(
-                f"objective: expected a weight above 0, found {self.objectives}"
-            )
+        found = named(self.objectives)
         for one in found:
             if self.masks.packing > 1 and not one.packable:
                 raise ConfigError(
@@ -167,13 +164,14 @@ class PretrainingJob:
             raise ConfigError(
                 "a model that begins at random needs a vocabulary file (vocab)"
             )
-        tokenizer = load_tokenizer(str(source), in_graph=False, family=self.family)
         records = find_records(self.data)
         held_out = None if self.eval_data is None else find_records(self.eval_data)
+        tokenizer = self._tokenizer(source, records)
         for one in (records, held_out):
             if one is not None:
-                check_agreement(one.files, tokenizer.vocab, self._names)
-        _check_apart(records, held_out)
+                case = tokenizer.get_config()
+                check_agreement(one.files, tokenizer.vocab, self._names, case)
+        check_apart(records.files, () if held_out is None else held_out.files)
 
         def export(model: Any, goal: Path) -> None:
             save_checkpoint(model, goal / "model.ckpt", family=self._family)
@@ -184,7 +182,7 @@ class PretrainingJob:
             self._check(model, tokenizer)
             return model
 
-        shortest = min(stage.max_length for stage in settings.parts())
+        shortest = min(stage.length for stage in settings.parts())
         size = tokenizer.vocab_size
         with contextlib.ExitStack() as stack:
             for one in (held_out, records):
@@ -204,6 +202,14 @@ class PretrainingJob:
                 show=show,
                 facts={"objectives": list(self.objectives), "model": self.model},
             )
+
+    def _tokenizer(self, source: str, records: Records) -> Any:
+        """Return the tokenizer; a vocabulary file alone tells nothing of letters."""
+        case: dict[str, Any] = {}
+        if source.endswith(".txt"):
+            for _, facts in facts_beside(records.files):
+                case = case or case_of(facts)
+        return load_tokenizer(source, in_graph=False, family=self.family, **case)
 
     @property
     def _names(self) -> list[str]:
@@ -228,16 +234,14 @@ class PretrainingJob:
             )
         if records.form == "masked":
             self._check_masks(records)
-        longest = max(stage.max_length for stage in settings.parts())
+        longest = max(stage.length for stage in settings.parts())
         masking = None
         if masked:
             masking = masks.masking(tokenizer, longest, self.is_electra, settings.seed)
         stages = [
-            Stage(
-                steps=stage.steps,
-                length=stage.max_length,
-                batch_size=stage.batch_size,
-                max_predictions=masks.predictions(stage.max_length) if masked else None,
+            dataclasses.replace(
+                stage,
+                max_predictions=masks.predictions(stage.length) if masked else None,
             )
             for stage in settings.parts()
         ]
@@ -299,7 +303,7 @@ class PretrainingJob:
         """Make sure, before hours of training, that all fits and can be saved."""
         check_vocab(tokenizer, model.encoder)
         limit = model.encoder.config.max_positions
-        longest = max(stage.max_length for stage in self.settings.parts())
+        longest = max(stage.length for stage in self.settings.parts())
         if limit is not None and longest > limit:
             raise ConfigError(
                 f"max_length={longest}, but the model has {limit} positions "
@@ -320,6 +324,8 @@ class PretrainingJob:
         chosen = dataclasses.asdict(self.settings)
         settings = {n: x for n, x in chosen.items() if n not in WITHOUT_EFFECT}
         start = self._start()
+        parts = self.settings.parts()
+        stages = [[s.steps, s.length, s.batch_size] for s in parts]
         begun = start.to_dict() if isinstance(start, Config) else digest(start)
         facts = {
             "model": begun,
@@ -327,7 +333,7 @@ class PretrainingJob:
             "electra": dict(self.electra),
             "fields": dict(self.fields),
             "masks": dataclasses.asdict(self.masks),
-            "settings": settings | {"stages": [list(s) for s in self.settings.parts()]},
+            "settings": settings | {"stages": stages},
             "data": [
                 [Path(file).name, count, Path(file).stat().st_size]
                 for file, count in zip(records.files, records.counts, strict=True)
@@ -335,16 +341,3 @@ class PretrainingJob:
             "vocabulary": vocabulary_digest(tokenizer.vocab),
         }
         return dict(json.loads(json.dumps(facts)))  # a tuple is read back as a list
-
-
-def _check_apart(records: Records, held_out: Records | None) -> None:
-    """Refuse to judge on what is trained on."""
-    given = {Path(file).resolve() for file in records.files}
-    files = () if held_out is None else held_out.files
-    both = [file for file in files if Path(file).resolve() in given]
-    if both:
-        raise ConfigError(
-            f"{both[0]}: expected held-out instances, found a file that is also "
-            "trained on. Name the files of both, such as "
-            "'data/records-0000[1-9]-*' and 'data/records-00000-*'"
-        )

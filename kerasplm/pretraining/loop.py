@@ -13,6 +13,7 @@ from kerasplm.errors import ConfigError, DataError
 from kerasplm.pretraining.flops import measured_peak
 from kerasplm.pretraining.logs import Log, Silence
 from kerasplm.pretraining.results import Result, write_results
+from kerasplm.pretraining.stages import Stage
 from kerasplm.pretraining.state import Checkpoints, Position
 from kerasplm.pretraining.strategies import (
     check_same,
@@ -22,7 +23,6 @@ from kerasplm.pretraining.strategies import (
 )
 from kerasplm.pretraining.training_settings import (
     Settings,
-    Stage,
     optimizer_of,
     schedule_of,
 )

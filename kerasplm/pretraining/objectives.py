@@ -6,7 +6,7 @@ up before they are divided.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from keras import ops
@@ -301,3 +301,34 @@ OBJECTIVES: dict[str, type[Objective]] = {
     one.name: one for one in (mlm, nsp, sop, causal_lm, unilm, simbert)
 }
 """All of them by name."""
+
+
+def named(texts: Sequence[str]) -> list[Objective]:
+    """Return objectives by their names.
+
+    Args:
+        texts: From `OBJECTIVES`, with a weight after a colon or without.
+
+    Raises:
+        ConfigError: There is no such objective, or a weight is no number.
+
+    Example:
+        >>> [one.weight for one in named(["mlm", "sop:0.5"])]
+        [1.0, 0.5]
+    """
+    found = []
+    for text in texts:
+        name, _, weight = text.partition(":")
+        if name not in OBJECTIVES:
+            raise ConfigError(
+                f"objective: no {name!r}; there are {', '.join(OBJECTIVES)}, rtd"
+            )
+        try:
+            found.append(OBJECTIVES[name](weight=float(weight or 1)))
+        except ValueError as error:
+            raise ConfigError(
+                f"objective: expected NAME or NAME:WEIGHT, found {text!r} ({error})"
+            ) from error
+    if not any(one.weight for one in found):
+        raise ConfigError(f"objective: expected a weight above 0, found {texts}")
+    return found

@@ -28,6 +28,19 @@ CONTROL: Mapping[str, Control] = MappingProxyType(
 )
 """How each original treats control characters; see `kerasplm.characters.RULES`."""
 
+# Whose pairs of texts these are; see `builders.LAYOUTS`.
+_LAYOUTS = MappingProxyType(
+    {
+        "bert": "nsp",
+        "roberta_zh": "doc-sentences",
+        "albert_zh": "sop",
+        "albert_google": "sop",
+        "albert_zh_google": "sop",
+        "electra": "electra",
+        "electra_zh": "electra",
+        TINYBERT: "nsp",
+    }
+)
 # A copy that passes the flags of its original on.
 _COPIES = {"albert_zh_google": "albert_google"}
 # The scripts of ELECTRA look for these names.
@@ -108,6 +121,7 @@ def create(
         raise DataError(f"{place}: expected an empty folder, found files there")
     facts: dict[str, Any] = {
         "compat": name,
+        "layout": _layout(name, {**known, **flags}),
         "form": "static",
         "max_length": {**known, **flags}.get("max_seq_length"),
         "max_predictions": {**known, **flags}.get("max_predictions_per_seq"),
@@ -137,6 +151,11 @@ def create(
     facts["statistics"] = statistics.summary(facts["max_length"])
     write_json(place / FACTS, facts)
     return facts
+
+
+def _layout(name: str, flags: Mapping[str, Any]) -> str:
+    # ALBERT's creator can make BERT's pairs.
+    return "nsp" if flags.get("random_next_sentence") else _LAYOUTS[name]
 
 
 def _tinybert(

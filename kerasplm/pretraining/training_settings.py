@@ -4,12 +4,13 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 
 from kerasplm.errors import ConfigError
 from kerasplm.optimization import LAMB, NO_DECAY, AdamW
+from kerasplm.pretraining.stages import Stage
 from kerasplm.schedules import WarmupLinear
 from kerasplm.tasks.choices import check_types
 
@@ -47,20 +48,6 @@ WITHOUT_EFFECT = (
     "save_steps",
     "steps_per_execution",
 )
-
-
-class Stage(NamedTuple):
-    """A part of a training with batches of one shape.
-
-    Args:
-        steps: How many batches.
-        max_length: Tokens per row.
-        batch_size: Rows per batch.
-    """
-
-    steps: int
-    max_length: int
-    batch_size: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,7 +93,7 @@ class Settings:
 
     Example:
         >>> Settings(steps=100).parts()
-        (Stage(steps=100, max_length=128, batch_size=32),)
+        (Stage(steps=100, length=128, batch_size=32, max_predictions=None, data=None),)
     """
 
     steps: int = 100_000
@@ -180,7 +167,8 @@ class Settings:
     def parts(self) -> tuple[Stage, ...]:
         """Return the stages in order."""
         if self.stages is None:
-            return (Stage(self.steps, self.max_length, self.batch_size),)
+            size = self.batch_size
+            return (Stage(steps=self.steps, length=self.max_length, batch_size=size),)
         found = tuple(self._stage(text) for text in self.stages)
         if sum(stage.steps for stage in found) != self.steps:
             raise ConfigError(
@@ -203,7 +191,7 @@ class Settings:
                 "stages: expected positive numbers and 3 tokens or more, found "
                 f"{text!r}"
             )
-        return Stage(steps, length, size)
+        return Stage(steps=steps, length=length, batch_size=size)
 
 
 def schedule_of(settings: Settings) -> Any:
