@@ -222,6 +222,18 @@ def test_missing_heads_start_fresh(tmp_path, caplog):
     assert pretraining_model(tmp_path / "next", [unilm()]).fresh == ()
 
 
+def test_heads_that_are_not_trained_are_told(tmp_path, caplog):
+    """An NSP head would not fit the encoder that is trained without it."""
+    whole = pretraining_model(small_config(), [mlm(), nsp()], family="bert")
+    plm.save_checkpoint(whole, tmp_path / "bert_model.ckpt")
+    model = pretraining_model(tmp_path, [mlm()])
+    assert list(model.heads) == ["mlm"]
+    assert "its sentence_pair is not trained, and left out of the" in caplog.text
+    caplog.clear()
+    pretraining_model(tmp_path, [mlm(), nsp()])
+    assert not caplog.text
+
+
 def test_extended_vocabulary(tmp_path):
     first = pretraining_model(small_config(), [mlm()], family="bert")
     plm.save_checkpoint(first, tmp_path / "bert_model.ckpt")

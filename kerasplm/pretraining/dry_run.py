@@ -1,6 +1,7 @@
 """What a pre-training would need, told before it begins."""
 
 import dataclasses
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +11,16 @@ from kerasplm.config import Config
 from kerasplm.errors import ConfigError
 from kerasplm.layers import initialize_with
 from kerasplm.pretraining.estimate import UTILISATION, Estimate, Network, estimate
-from kerasplm.pretraining.hardware import hardware_named
+from kerasplm.pretraining.hardware import hardware_named, machine_memory
 from kerasplm.pretraining.jobs import PretrainingJob
 from kerasplm.pretraining.recipe import PretrainingRecipe
 from kerasplm.pretraining.starting import electra_model, pretraining_model
+from kerasplm.pretraining.strategies import on_processor
 from kerasplm.pretraining.training_settings import Settings
 from kerasplm.reporting import print_table
 from kerasplm.zoo import load_config
+
+_log = logging.getLogger("kerasplm")
 
 # What is shown if no hardware is named.
 USUAL = ("v100*8", "a100*8", "tpu-v3*8", "tpu-v3*256")
@@ -119,6 +123,41 @@ def _networks(job: PretrainingJob, model: Any, longest: int) -> list[Network]:
     return found
 
 
+def too_large(job: PretrainingJob, replicas: int = 1, here: int = 1) -> str | None:
+    """Say that a training on this machine's processor needs more memory than it has.
+
+    Args:
+        job: The job.
+        replicas: Over which a batch is divided.
+        here: Those of this machine.
+
+    Returns:
+        A sentence; None: it fits, as far as is known.
+    """
+    room = machine_memory()
+    needed = work_of(job).estimate(job.settings, replicas).memory * here
+    if room is None or needed <= room:
+        return None
+    return (
+        f"about {_bytes(needed)} of memory are needed, and this machine has "
+        f"{_bytes(room)}: smaller rows or batches need less, and so do --accumulation "
+        "and --recompute"
+    )
+
+
+def warn_of_memory(job: PretrainingJob, strategy: Any) -> None:
+    """Log it before the training; accelerators tell when they fail.
+
+    Args:
+        job: The job.
+        strategy: Of `strategy_of`.
+    """
+    here = on_processor(strategy)
+    replicas = strategy.num_replicas_in_sync
+    if here and (problem := too_large(job, replicas, here)):
+        _log.warning("%s", problem)
+
+
 def print_estimate(
     job: PretrainingJob, hardware: Sequence[str] = (), utilisation: float | None = None
 ) -> None:
@@ -152,6 +191,9 @@ def print_estimate(
             (stage.steps, stage.length, stage.batch_size) for stage in settings.parts()
         )
     )
+    if held := machine_memory():
+        memory = f"{_bytes(whole.memory)} of {_bytes(held)}"
+        rows.append(("memory on this machine's processor", memory))
     print_table(f"updates × rows × tokens: {stages}", ("what", "amount"), rows)
     found = []
     for name in hardware or USUAL:
@@ -170,6 +212,8 @@ def print_estimate(
     columns = ("hardware", "--accumulation", "memory per replica", "time")
     title = f"{settings.precision}, {utilisation:.0%} of the peak"
     print_table(title, columns, found)
+    if problem := too_large(job):
+        print(f"warning: {problem}")
 
 
 def _bytes(count: int) -> str:

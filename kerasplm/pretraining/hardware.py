@@ -1,7 +1,10 @@
 """What accelerators can do, as data: peak speed and memory of one replica."""
 
+import contextlib
 import difflib
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from kerasplm.errors import ConfigError
@@ -46,6 +49,20 @@ HARDWARE: Mapping[str, Hardware] = {
     "rtx4090": Hardware(165e12, 82.6e12, 24 * _GIB, _GPU),
 }
 """Kinds of replicas by name; of a TPU v2 or v3 a replica is one core of a chip."""
+
+
+# What a container may take on Linux; a word if it may take all.
+_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def machine_memory() -> int | None:
+    """Return the bytes of memory that this machine has; None: it does not tell."""
+    found = []
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with contextlib.suppress(OSError, ValueError):
+        found.append(int(_LIMIT.read_text()))
+    return min(found, default=None)
 
 
 def hardware_named(name: str) -> tuple[Hardware, int]:

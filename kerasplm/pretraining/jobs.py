@@ -150,6 +150,9 @@ class PretrainingJob:
         Raises:
             PLMError: Something does not fit; see `pretrain`.
         """
+        # It needs what a job is.
+        from kerasplm.pretraining.dry_run import warn_of_memory
+
         # Machines and TPUs must be known before TensorFlow does anything.
         strategy = strategy_of(
             self.strategy, tpu=self.tpu, zone=self.zone, project=self.project
@@ -189,6 +192,7 @@ class PretrainingJob:
                 if one is not None:
                     stack.enter_context(located(one, shortest, size))
             corpus = self._corpus(tokenizer, records, held_out)
+            warn_of_memory(self, strategy)
             if is_chief(strategy):
                 stack.enter_context(alone(folder))
                 claim(folder, self._facts(tokenizer, records))

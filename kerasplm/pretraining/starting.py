@@ -58,7 +58,8 @@ def pretraining_model(
         model = PretrainingModel(encoder, objectives, recompute=recompute)
         model.fresh = ("encoder", *needed)
         return model
-    held = held_heads(x, needed, family=family)
+    there = _heads_in(x, family=family)
+    held = [head for head in needed if head in there]
     loaded = load(x, heads="pretraining" if held else None, family=family, **options)
     encoder = loaded.encoder if held else loaded
     model = PretrainingModel(encoder, objectives, recompute=recompute)
@@ -66,6 +67,13 @@ def pretraining_model(
         model.heads[head].set_weights(loaded.heads[head].get_weights())
     model.load_report = loaded.load_report
     model.fresh = _fresh(x, [head for head in needed if head not in held])
+    if idle := [head for head in there if head not in needed]:
+        # Beside a trained encoder it would be that of another model.
+        _log.warning(
+            "%s: its %s is not trained, and left out of the checkpoints",
+            x,
+            " and ".join(idle),
+        )
     return model
 
 
@@ -75,16 +83,12 @@ def _fresh(x: str | Path, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def held_heads(
-    x: str | Path,
-    wanted: Sequence[str],
-    part: Part | None = None,
-    family: str | None = None,
-) -> list[str]:
-    """Return those of the wanted pre-training heads that a checkpoint holds."""
+def _heads_in(
+    x: str | Path, part: Part | None = None, family: str | None = None
+) -> tuple[str, ...]:
+    """Return the pre-training heads that a checkpoint holds."""
     with opened(x, part, family, None) as it:
-        held = heads_in(it.read(heads="pretraining")[1])
-    return [head for head in wanted if head in held]
+        return heads_in(it.read(heads="pretraining")[1])
 
 
 def electra_model(
@@ -173,7 +177,8 @@ def _network(
             "encoder",
             *heads,
         ]
-    held = held_heads(x, heads)
+    there = _heads_in(x)
+    held = [head for head in heads if head in there]
     loaded = load(x, heads="pretraining" if held else None, **fields)
     if not FAMILIES[loaded.load_report.family].part:
         raise ConfigError(

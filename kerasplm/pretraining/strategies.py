@@ -94,6 +94,24 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     return f"{count} replicas, {type(strategy).__name__.removesuffix('Strategy')}"
 
 
+def on_processor(strategy: tf.distribute.Strategy) -> int:
+    """Return how many replicas share this machine's processor; 0: none.
+
+    Args:
+        strategy: As `strategy_of` returned it.
+
+    Example:
+        >>> on_processor(strategy_of("cpu"))
+        1
+    """
+    kinds = ("GPU", "TPU")
+    if any(tf.config.list_logical_devices(kind) for kind in kinds):
+        return 0
+    if strategy.num_replicas_in_sync == 1:
+        return 1
+    return len(strategy.extended.worker_devices)
+
+
 def distribute(
     strategy: tf.distribute.Strategy,
     make: Callable[[tuple[int, int], int], tf.data.Dataset],
