@@ -16,6 +16,7 @@ from kerasplm import (
     cli_predict,
     cli_pretrain,
     cli_pretraining_data,
+    cli_similar,
 )
 from kerasplm._version import VERSION
 from kerasplm.errors import CatalogueError, PLMError, describe
@@ -60,6 +61,7 @@ app.command()(cli_finetune.evaluate)
 app.command()(cli_finetune.submit)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.embed)
+app.command()(cli_similar.similar)
 app.command()(cli_generate.generate)
 app.command()(cli_finetune.tasks)
 app.command()(cli_pretraining_data.pretraining_data)
