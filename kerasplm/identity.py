@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from kerasplm.checkpoint import named_weights
@@ -35,7 +34,7 @@ def digest_of(encoder: Encoder, tokenizer: Any, more: Mapping[str, Any]) -> str:
     }
     found = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name, weight in sorted(named_weights(encoder).items()):
-        values = np.ascontiguousarray(ops.convert_to_numpy(weight))
+        values = ops.convert_to_numpy(weight)
         found.update(f"{name} {values.dtype} {values.shape}".encode())
-        found.update(memoryview(values.reshape(-1).view(np.uint8)))
+        found.update(values.tobytes())
     return found.hexdigest()
