@@ -2,6 +2,7 @@
 
 import os
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,8 +13,9 @@ from kerasplm.errors import ConfigError, ExportError, VocabError
 from kerasplm.generation import exporting
 from kerasplm.generation.draws import draws
 from kerasplm.vocab import decode_tokens
-from tests.asking import ODD, VOCAB, encoder, texts
+from tests.asking import ODD, VOCAB, encoder, texts, write
 from tests.server import serve_all
+from tests.test_pipelines_vectors import run
 
 # Tokens that stand in Chinese vocabularies, and some that could.
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "", "##", "[", "]", "[x", "##[", "'"]
@@ -29,7 +31,9 @@ def tokenizer():
 
 
 def generator(**fields):
-    return plm.PretrainedModel(encoder(**fields), ["mlm"])
+    config = encoder().config.replace(num_hidden_layers=1, **fields)
+    keras.utils.set_random_seed(4)
+    return plm.PretrainedModel(plm.Encoder(config), ["mlm"])
 
 
 def seq2seq():
@@ -132,12 +136,12 @@ def served(tokenizer, tmp_path_factory):
         cut = {key: x[:2] if isinstance(x, list) else x for key, x in given.items()}
         jobs.append((folder, [given, cut]))
     assert sorted(os.listdir(place)) == sorted(CASES)
-    return models, dict(zip(CASES, serve_all(*jobs), strict=True))
+    return models, dict(zip(CASES, serve_all(*jobs), strict=True)), place
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_it_writes_what_generate_writes(name, tokenizer, served):
-    models, answers = served
+    models, answers, _ = served
     fields, options = CASES[name]
     if fields is not None and "position" not in fields:
         room = 24 - options["max_length"] + 1
@@ -151,14 +155,13 @@ def test_it_writes_what_generate_writes(name, tokenizer, served):
     assert len(set(map(str, live))) > 2
 
 
-def test_no_texts(tokenizer, tmp_path):
-    model = generator(attention="unilm")
-    plm.export_generator(model, tokenizer, tmp_path / "x", samples=2, max_length=3)
-    loaded = tf.saved_model.load(str(tmp_path / "x")).signatures["serving_default"]
-    out = loaded(text=tf.zeros([0], tf.string), seed=tf.constant(1, tf.int64))
-    assert out["text"].shape == (0, 2)
+def test_no_texts_and_bad_seeds(served):
+    loaded = tf.saved_model.load(str(served[2] / "causal samples"))
+    draw = loaded.signatures["serving_default"]
+    out = draw(text=tf.zeros([0], tf.string), seed=tf.constant(1, tf.int64))
+    assert out["text"].shape == (0, 3)
     with pytest.raises(tf.errors.InvalidArgumentError, match="seed must not be neg"):
-        loaded(text=tf.constant(["好"]), seed=tf.constant(-1, tf.int64))
+        draw(text=tf.constant(["好"]), seed=tf.constant(-1, tf.int64))
 
 
 def test_what_differs_is_not_written(tokenizer, tmp_path, monkeypatch):
@@ -201,3 +204,26 @@ def test_refusals(tokenizer, tmp_path):
     with pytest.raises(ConfigError, match="is not a SavedModel; left alone"):
         plm.export_generator(model, tokenizer, tmp_path / "x", max_length=4)
     assert os.listdir(tmp_path) == ["x"]
+
+
+# --- the command ------------------------------------------------------------------
+
+
+def test_command(tokenizer, tmp_path):
+    model = generator(attention="unilm")
+    place = write(model, tmp_path)
+    choices = ("max_length=4", "samples=2", "top_k=3", 'suppress=["[UNK]"]', "end=。")
+    common = ["export", "--model", place, "--output", tmp_path / "x"]
+    run(*common, "--generate", *(f"--set={x}" for x in choices), "--max-length=8")
+    loaded = tf.saved_model.load(str(tmp_path / "x")).signatures["serving_default"]
+    found = loaded(text=tf.constant(SOURCES), seed=tf.constant(3, tf.int64))["text"]
+    options = {"max_length": 4, "samples": 2, "top_k": 3, "suppress": ["[UNK]"]}
+    live = plm.generate(
+        model, tokenizer, SOURCES, seed=3, end="。", max_source_length=8, **options
+    )
+    assert [[x.decode() for x in row] for row in found.numpy()] == live
+    run(*common, "--set=beams=2", fails="--set, --pair and --attention are for --gener")
+    wrong = "--set batch_size: no such option; there are max_length, "
+    run(*common, "--generate", "--set=batch_size=2", fails=wrong)
+    wrong = "beams: expected int, found 'two'"
+    run(*common, "--generate", "--set=beams=two", fails=wrong)
