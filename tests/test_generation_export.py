@@ -10,6 +10,7 @@ import tensorflow as tf
 import kerasplm as plm
 from kerasplm.detokenizer import Detokenizer
 from kerasplm.errors import ConfigError, ExportError, VocabError
+from kerasplm.files import read_json
 from kerasplm.generation import exporting
 from kerasplm.generation.draws import draws
 from kerasplm.vocab import decode_tokens
@@ -222,6 +223,9 @@ def test_command(tokenizer, tmp_path):
         model, tokenizer, SOURCES, seed=3, end="。", max_source_length=8, **options
     )
     assert [[x.decode() for x in row] for row in found.numpy()] == live
+    card = read_json(tmp_path / "x" / "assets.extra" / "generate.json")
+    assert (card["samples"], card["suppress"], card["pair"]) == (2, ["[UNK]"], False)
+    assert (card["max_source_length"], card["end"]) == (8, "。")
     run(*common, "--set=beams=2", fails="--set, --pair and --attention are for --gener")
     wrong = "--set batch_size: no such option; there are max_length, "
     run(*common, "--generate", "--set=batch_size=2", fails=wrong)

@@ -8,12 +8,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasplm.checkpoint import body_of
 from kerasplm.errors import ConfigError, ExportError
 from kerasplm.exporting import check_tokenizer, checked_target, write_saved_model
+from kerasplm.files import write_json
 from kerasplm.generation.in_graph import TextGenerator
 from kerasplm.generation.settings import Decoding
 from kerasplm.generation.texts import check_model, generate
+from kerasplm.seq2seq.model import Seq2Seq
 from kerasplm.vocabulary_tools import check_vocab
 
 # Options that are tokens in words and ids in `Decoding`.
@@ -45,7 +46,8 @@ def export_generator(
     `text_pair` (B,), and where texts are drawn at random `seed`, a scalar int64; it
     returns `text` (B,), or (B, W) of several samples: the strings that `generate` gives
     for these texts with these options. Batch and lengths are free. Before the folder
-    gets its place, what it generates is compared with `generate`.
+    gets its place, what it generates is compared with `generate`. The options are told
+    in `assets.extra/generate.json`.
 
     Args:
         model: As for `generate`.
@@ -82,7 +84,8 @@ def export_generator(
     target = checked_target(folder)
     check_model(model)
     check_tokenizer(tokenizer)
-    check_vocab(tokenizer, body_of(model), "the tokenizer")
+    body = model if isinstance(model, Seq2Seq) else model.encoder
+    check_vocab(tokenizer, body, "the tokenizer")
     decoding = Decoding(
         suppress=tuple(map(tokenizer.id_of, suppress)),
         repetition_exempt=tuple(map(tokenizer.id_of, repetition_exempt)),
@@ -101,7 +104,7 @@ def export_generator(
     }
     drawing = decoding.samples is not None
 
-    def prove(made: Path) -> None:
+    def finish(made: Path) -> None:
         texts = _texts(tokenizer.vocab)
         inputs: dict[str, Any] = {"text": tf.constant(texts)}
         if pair:
@@ -119,13 +122,15 @@ def export_generator(
                     f"{target}: {source!r}: expected {theirs!r}, the SavedModel "
                     f"generates {ours!r}"
                 )
+        card = {**dataclasses.asdict(decoding), **options, "pair": pair}
+        write_json(made / "assets.extra" / "generate.json", card)
 
     serve = tf.function(
         _serving(write, pair, drawing),
         input_signature=_signature(pair, drawing),
         autograph=False,
     )
-    write_saved_model(target, serve, model, tokenizer, prove)
+    write_saved_model(target, serve, model, tokenizer, finish)
 
 
 def _signature(pair: bool, drawing: bool) -> list[tf.TensorSpec]:
