@@ -181,11 +181,20 @@ def test_empty_and_odd_corpora(embed, tmp_path):
 
 def test_two_builds_at_once(embed, tmp_path):
     with (
-        building._locked(tmp_path / "a.building", keep=True),
+        building._locked(tmp_path / "a.building"),
         pytest.raises(ConfigError, match="another build writes there now"),
     ):
         SentenceIndex.build(tmp_path / "a", TEXTS, embed)
     assert os.listdir(tmp_path) == []
+
+
+def test_what_others_wrote_stays(embed, tmp_path):
+    (tmp_path / "a.building").mkdir()
+    (tmp_path / "a.building" / "thesis.tex").write_text("x")
+    for some in (embed, embed.vectors):
+        with pytest.raises(ConfigError, match="is not left of a build; left alone"):
+            SentenceIndex.build(tmp_path / "a", TEXTS, some)
+    assert os.listdir(tmp_path / "a.building") == ["thesis.tex"]
 
 
 def test_another_model(embed, tmp_path):

@@ -1,5 +1,6 @@
 """Embed a corpus into the folder of an index, shard by shard."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -46,37 +47,38 @@ def write(
         "shard_size": shard_size,
         "model": embedding.facts(),
     }
-    with _locked(work, keep=plan["model"] is not None):
+    with _locked(work):
         if not _resumes(work, plan):
             write_json(work / "plan.json", plan)
-        count, width = _shards(work, texts, embedding, shard_size, progress)
+        try:
+            count, width = _shards(work, texts, embedding, shard_size, progress)
+        except BaseException:
+            # What cannot go on, or has nothing to go on from, is not left behind.
+            if plan["model"] is None or not vectors_file(work, 0).exists():
+                shutil.rmtree(work, ignore_errors=True)
+            raise
         write_json(work / FACTS, {**plan, "count": count, "width": width})
         os.replace(work, folder)
         (folder / "plan.json").unlink()
 
 
-class _locked:
-    """Keep other builds out of a folder; one that cannot go on is deleted."""
-
-    def __init__(self, work: Path, keep: bool) -> None:
-        self.work, self.keep = work, keep
-        self.lock = filelock.FileLock(work.with_name(f"{work.name}.lock"))
-
-    def __enter__(self) -> None:
-        self.work.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise ConfigError(f"{self.work}: another build writes there now") from error
-        self.work.mkdir(exist_ok=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self.work.exists() and not (
-            self.keep and vectors_file(self.work, 0).exists()
-        ):
-            shutil.rmtree(self.work, ignore_errors=True)
-        self.lock.release()
-        Path(self.lock.lock_file).unlink(missing_ok=True)
+@contextlib.contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """Make a folder and keep other builds out of it; an empty one goes at the end."""
+    work.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(work.with_name(f"{work.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise ConfigError(f"{work}: another build writes there now") from error
+    try:
+        work.mkdir(exist_ok=True)
+        yield
+    finally:
+        if work.is_dir() and not any(work.iterdir()):
+            work.rmdir()
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _resumes(work: Path, plan: Mapping[str, Any]) -> bool:
@@ -87,6 +89,8 @@ def _resumes(work: Path, plan: Mapping[str, Any]) -> bool:
     """
     if not any(work.iterdir()):
         return False
+    if not (work / "plan.json").is_file():
+        raise ConfigError(f"{work}: exists and is not left of a build; left alone")
     if read_json(work / "plan.json") == plan and plan["model"] is not None:
         return True
     raise ConfigError(
