@@ -51,6 +51,7 @@ _LAZY = {
     "electra_model": "kerasplm.pretraining.starting",
     "evaluate": "kerasplm.evaluating",
     "export": "kerasplm.exporting",
+    "export_generator": "kerasplm.generation",
     "export_litert": "kerasplm.runtimes",
     "export_onnx": "kerasplm.runtimes",
     "extend_vocab": "kerasplm.vocabulary_tools",

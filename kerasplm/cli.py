@@ -16,9 +16,10 @@ from kerasplm import (
     cli_predict,
     cli_pretrain,
     cli_pretraining_data,
+    cli_similar,
 )
 from kerasplm._version import VERSION
-from kerasplm.errors import CatalogueError, PLMError, describe
+from kerasplm.errors import CatalogueError, ConfigError, PLMError, describe
 
 app = typer.Typer(
     name="kerasplm",
@@ -60,6 +61,7 @@ app.command()(cli_finetune.evaluate)
 app.command()(cli_finetune.submit)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.embed)
+app.command()(cli_similar.similar)
 app.command()(cli_generate.generate)
 app.command()(cli_finetune.tasks)
 app.command()(cli_pretraining_data.pretraining_data)
@@ -74,14 +76,39 @@ def export(
     max_length: Annotated[
         int | None, typer.Option(help="Truncate longer inputs. Default: positions.")
     ] = None,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Strings out: what `generate` writes.")
+    ] = False,
+    pair: Annotated[
+        bool, typer.Option("--pair", help="With --generate: read pairs of texts.")
+    ] = False,
+    attention: cli_generate.AttentionArg = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="With --generate: an option of `generate`, such as max_length=32 "
+            "(tokens to generate), beams=4, samples=10, top_k=5 or "
+            """suppress='["[UNK]"]'. May be given several times.""",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
 ) -> None:
     """Export a model as a SavedModel that takes strings.
 
     A checkpoint with a classifier gives labels and probabilities, any other one the
-    vectors of its encoder.
+    vectors of its encoder, with --generate the texts that it writes.
     """
     from kerasplm import exporting, inspection, tokenizing, zoo
 
+    if generate:
+        cli_generate.export(
+            model, output, more or [], attention, pair, max_length, family
+        )
+        typer.echo(f"{output}: SavedModel, signature serving_default")
+        return
+    if more or pair or attention:
+        raise ConfigError("--set, --pair and --attention are for --generate")
     heads: Any = inspection.task_kind(model, family=family)
     network = zoo.load(model, heads=heads, family=family)
     tokenizer = tokenizing.load_tokenizer(model, family=family)

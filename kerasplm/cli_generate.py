@@ -1,6 +1,8 @@
 """The command `generate`: a text for each line of a file."""
 
 import sys
+import typing
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import typer
@@ -15,7 +17,16 @@ from kerasplm.cli_predict import (
     _write,
     _written,
 )
-from kerasplm.errors import DataError
+from kerasplm.cli_values import halves, typed
+from kerasplm.errors import ConfigError, DataError
+
+AttentionArg = Annotated[
+    Literal["unilm", "causal"] | None,
+    typer.Option(
+        help="unilm writes a target, causal continues the text. Default: the "
+        "model's, or unilm."
+    ),
+]
 
 
 def generate(
@@ -32,13 +43,7 @@ def generate(
     output: Annotated[
         str, typer.Option(help="JSON lines, or - for stdout.", metavar="FILE")
     ] = "-",
-    attention: Annotated[
-        Literal["unilm", "causal"] | None,
-        typer.Option(
-            help="unilm writes a target, causal continues the text. Default: the "
-            "model's, or unilm."
-        ),
-    ] = None,
+    attention: AttentionArg = None,
     max_length: Annotated[int, typer.Option(help="Tokens to generate at most.")] = 64,
     min_length: Annotated[int, typer.Option(help="Tokens before the end.")] = 0,
     beams: Annotated[int, typer.Option(help="Beam search; 1 is greedy.")] = 1,
@@ -142,8 +147,48 @@ def generate(
             _write(file, {**known, name: text})
 
 
+def export(
+    model: str,
+    output: str,
+    more: Sequence[str],
+    attention: str | None,
+    pair: bool,
+    max_source_length: int | None,
+    family: str | None,
+) -> None:
+    """Export a generator; its options are NAME=VALUE."""
+    from kerasplm.generation import Decoding
+    from kerasplm.generation.exporting import CHOICES, export_generator
+
+    hints = typing.get_type_hints(Decoding)
+    words = tuple[str, ...]
+    known = {name: hints[name] for name in CHOICES}
+    known |= {"start": str, "end": str | None}
+    known |= {"suppress": words, "repetition_exempt": words}
+    choices = {}
+    for name, text in map(halves, more):
+        if name not in known:
+            raise ConfigError(
+                f"--set {name}: no such option; there are {', '.join(known)}"
+            )
+        choices[name] = typed(name, text, known[name])
+    network, tokenizer = _loaded(model, attention, family, None, in_graph=None)
+    export_generator(
+        network,
+        tokenizer,
+        output,
+        pair=pair,
+        max_source_length=max_source_length,
+        **choices,
+    )
+
+
 def _loaded(
-    model: str, attention: str | None, family: str | None, part: Any
+    model: str,
+    attention: str | None,
+    family: str | None,
+    part: Any,
+    in_graph: bool | None = False,
 ) -> tuple[Any, Any]:
     import kerasplm as plm
 
@@ -153,7 +198,7 @@ def _loaded(
     config = getattr(getattr(network, "encoder", network), "config", None)
     if not given and getattr(config, "attention", None) == "bidirectional":
         network = plm.load(model, heads="pretraining", attention="unilm", **common)
-    return network, plm.load_tokenizer(model, in_graph=False, **common)
+    return network, plm.load_tokenizer(model, in_graph=in_graph, **common)
 
 
 def _asked(item: Any, number: int) -> tuple[Any, dict[str, Any]]:

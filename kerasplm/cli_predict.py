@@ -93,8 +93,9 @@ def embed(
     pooling: Annotated[
         str | None,
         typer.Option(
-            help="mean (default), cls, max, pooled or first_last; tokens writes the "
-            "vectors of all tokens as extract_features.py of BERT does."
+            help="mean, cls, max, pooled or first_last; default: pooled for SimBERT, "
+            "else mean. tokens writes the vectors of all tokens as "
+            "extract_features.py of BERT does."
         ),
     ] = None,
     layers: Annotated[

@@ -49,34 +49,78 @@ def export(
     Example:
         >>> export(classifier, tokenizer, "saved_model")  # doctest: +SKIP
     """
+    target = checked_target(folder)
+    check_tokenizer(tokenizer)
+    config = encoder_of(model).config
+    check_vocab(tokenizer, model, "the tokenizer")
+    max_length = check_length(config, max_length)
+
+    def finish(made: Path) -> None:
+        if isinstance(model, Classifier):
+            extra = made / "assets.extra"
+            extra.mkdir()
+            text = "".join(f"{label}\n" for label in model.labels)
+            (extra / "labels.txt").write_text(text, encoding="utf-8")
+
+    serve = _serving(model, tokenizer, max_length)
+    write_saved_model(target, serve, model, tokenizer, finish)
+
+
+def checked_target(folder: str | Path) -> Path:
+    """Return where a SavedModel is to be written.
+
+    Raises:
+        ConfigError: Something else is there.
+    """
     target = Path(folder).expanduser()
+    ours = (target / "saved_model.pb").is_file()
+    empty = target.is_dir() and not any(target.iterdir())
+    if target.exists() and not ours and not empty:
+        raise ConfigError(f"{target}: exists and is not a SavedModel; left alone")
+    return target
+
+
+def check_tokenizer(tokenizer: Any) -> None:
+    """Make sure that a tokenizer runs inside a graph.
+
+    Raises:
+        ConfigError: It does not.
+    """
     if not isinstance(tokenizer, tf.Module):
         raise ConfigError(
             "export needs the in-graph Tokenizer (a vocabulary of words has none). "
             f"Received: {type(tokenizer).__name__}"
         )
-    ours = (target / "saved_model.pb").is_file()
-    empty = target.is_dir() and not any(target.iterdir())
-    if target.exists() and not ours and not empty:
-        raise ConfigError(f"{target}: exists and is not a SavedModel; left alone")
-    config = encoder_of(model).config
-    check_vocab(tokenizer, model, "the tokenizer")
-    max_length = check_length(config, max_length)
+
+
+def write_saved_model(
+    target: Path,
+    serve: Callable[..., Any],
+    model: keras.Model,
+    tokenizer: Any,
+    finish: Callable[[Path], None],
+) -> None:
+    """Write a SavedModel; it replaces the one that is there when it is complete.
+
+    Args:
+        target: The folder, from `checked_target`.
+        serve: The function of `serving_default`, with its signature.
+        model: Whose weights it uses.
+        tokenizer: Which it uses.
+        finish: Called with the new folder before it gets its place; adds files, or
+            raises to leave everything as it was.
+    """
     module = tf.Module()
     # The variables, not the Keras model: its optimizer would be saved with it.
     module.tokenizer = tokenizer
     module.weights = [variable.value for variable in model.variables]
-    module.serve = _serving(model, tokenizer, max_length)
+    module.serve = serve
     target.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(target.parent) as work:
         tf.saved_model.save(
-            module, str(work / "new"), signatures={"serving_default": module.serve}
+            module, str(work / "new"), signatures={"serving_default": serve}
         )
-        if isinstance(model, Classifier):
-            extra = work / "new" / "assets.extra"
-            extra.mkdir()
-            text = "".join(f"{label}\n" for label in model.labels)
-            (extra / "labels.txt").write_text(text, encoding="utf-8")
+        finish(work / "new")
         if target.exists():
             os.replace(target, work / "old")
         os.replace(work / "new", target)

@@ -185,6 +185,33 @@ class Vocabulary:
         return self.index.get(MASK_TOKEN)
 
 
+# How the tokens of a text are closed up, one after the other; then spaces are stripped.
+REWRITES = (
+    (" +", " "),
+    (r"' (re|m|s|t|ve|d|ll) ", r"'\1 "),
+    (rf"([{_CJK_PUNCTUATION}+\-/={{(<\[]) ", r"\1"),
+    (r"(\d\.) (\d)", r"\1\2"),
+)
+
+
+def spelled(token: str) -> tuple[str, str]:
+    """Return what a token adds to a text: behind an ideograph, and elsewhere.
+
+    Example:
+        >>> spelled("ok"), spelled("##ay"), spelled("[SEP]")
+        (('ok', ' ok'), ('ay', 'ay'), ('', ''))
+    """
+    if token[:1] == "[" and token[-1:] == "]":
+        return "", ""
+    if token.startswith("##"):
+        return token[2:], token[2:]
+    if len(token) == 1 and is_cjk(token):
+        return token, token
+    if len(token) == 1 and is_punctuation(token):
+        return token + " ", token + " "
+    return token, " " + token
+
+
 def decode_tokens(tokens: Iterable[str]) -> str:
     """Join tokens to readable text.
 
@@ -204,20 +231,11 @@ def decode_tokens(tokens: Iterable[str]) -> str:
     """
     text = ""
     for token in tokens:
-        if token[:1] == "[" and token[-1:] == "]":
-            continue
-        if token.startswith("##"):
-            text += token[2:]
-        elif len(token) == 1 and is_cjk(token):
-            text += token
-        elif len(token) == 1 and is_punctuation(token):
-            text += token + " "
-        else:
-            text += token if text and is_cjk(text[-1]) else " " + token
-    text = re.sub(" +", " ", text)
-    text = re.sub(r"' (re|m|s|t|ve|d|ll) ", r"'\1 ", text)
-    text = re.sub(rf"([{_CJK_PUNCTUATION}+\-/={{(<\[]) ", r"\1", text)
-    return re.sub(r"(\d\.) (\d)", r"\1\2", text).strip()
+        behind, elsewhere = spelled(token)
+        text += behind if text and is_cjk(text[-1]) else elsewhere
+    for pattern, replacement in REWRITES:
+        text = re.sub(pattern, replacement, text)
+    return text.strip()
 
 
 class TokenizerBase:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
-from kerasplm.errors import ConfigError
-from kerasplm.retrieval import SentenceIndex, embedder
+from kerasplm.errors import ConfigError, DataError
+from kerasplm.retrieval import SentenceIndex
 from kerasplm.task_models.embedding import SentenceEncoder
-from tests.choosing import TOKENIZER, VOCAB, encoder
+from tests.choosing import TOKENIZER, encoder
 
 TEXTS = ["猫在哪里", "狗", "他去了东山", "天气很好", "狗", "谁有书"]
 
@@ -50,29 +50,28 @@ def test_it_is_the_full_sort():
             assert len(set(found)) == k
 
 
-@pytest.mark.parametrize("batch_size", [1, 4, 64])
-def test_embedder_is_the_model(batch_size):
+def test_a_text_finds_itself():
     network = SentenceEncoder(encoder(), pooling="mean", normalize=False)
-    embed = embedder(network, TOKENIZER, batch_size=batch_size)
-    found = embed(TEXTS)
-    assert (found.shape, found.dtype) == ((6, 32), np.float32)
-    for text, vector in zip(TEXTS, found, strict=True):
+    embed = plm.pipeline("feature-extraction", network, TOKENIZER)
+    index = SentenceIndex(embed)
+    index.add(TEXTS)
+    for text, vector in zip(TEXTS, index.vectors, strict=True):
         alone = np.asarray(network(TOKENIZER([text])))[0]
         np.testing.assert_allclose(vector, alone / np.linalg.norm(alone), atol=2e-6)
-    assert embed([]).shape == (0, 32)
-    graph = embedder(network, plm.Tokenizer(VOCAB))
-    np.testing.assert_allclose(graph(TEXTS), found, atol=2e-6)
-    short = embedder(network, TOKENIZER, max_length=4)
-    np.testing.assert_allclose(short(["猫在哪里"]), short(["猫在"]), atol=2e-6)
-
-
-def test_a_text_finds_itself():
-    index = SentenceIndex(embedder(SentenceEncoder(encoder()), TOKENIZER))
-    index.add(TEXTS)
     for text, hits in zip(TEXTS, index.search(TEXTS, 2), strict=True):
         assert hits[0].text == text
         assert hits[0].score == pytest.approx(1, abs=1e-5)
     assert [hit.number for hit in index.search(["狗"], 2)[0]] == [1, 4]
+
+
+def test_dot_products_count_the_length():
+    table = by_table({"甲": [1, 0], "乙": [3, 3], "问": [5, 1]})
+    index = SentenceIndex(table, measure="dot")
+    index.add(["甲", "乙"])
+    assert [(hit.text, hit.score) for hit in index.search(["问"])[0]] == [
+        ("乙", 18.0),
+        ("甲", 5.0),
+    ]
 
 
 def test_what_does_not_work():
@@ -88,3 +87,12 @@ def test_what_does_not_work():
     assert len(index) == len(index.vectors) == 1
     with pytest.raises(ConfigError, match="k must be at least 1"):
         index.search(["甲"], k=0)
+    for wrong, message in ((3, "found int"), ("好\ud800", "lone surrogate at char")):
+        with pytest.raises(DataError, match=f"text 1: expected .*{message}"):
+            index.add([wrong])
+    with pytest.raises(ConfigError, match="measure must be one of cosine, dot"):
+        SentenceIndex(len, measure="l2")
+    wrong = SentenceIndex(by_table({"甲": [1, 0]}), engine="annoy")
+    wrong.add(["甲"])
+    with pytest.raises(ConfigError, match="engine must be one of numpy, faiss-flat"):
+        wrong.search(["甲"])

@@ -2,6 +2,7 @@
 
 from kerasplm.generation.constraints import Constraint, Extract, Trie
 from kerasplm.generation.decoder import Decoder, Generated
+from kerasplm.generation.exporting import export_generator
 from kerasplm.generation.next_token import NextToken
 from kerasplm.generation.settings import Decoding
 from kerasplm.generation.texts import generate, next_token
@@ -14,6 +15,7 @@ __all__ = [
     "Generated",
     "NextToken",
     "Trie",
+    "export_generator",
     "generate",
     "next_token",
 ]

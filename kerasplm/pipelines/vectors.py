@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.files import temporary_folder
+from kerasplm.identity import digest_of
 from kerasplm.pipelines.base import Pipeline
 from kerasplm.pipelines.items import texts_of
 from kerasplm.task_models import TaskModel
@@ -24,6 +25,7 @@ Pooling = Literal["mean", "cls", "max", "pooled", "first_last"]
 Pair = tuple[str, str | None]
 # Between two texts on a line, as in extract_features.py of BERT.
 SEPARATOR = " ||| "
+_OWN_LAYERS = ("pooled", "first_last")
 _TOKEN_LAYERS = (-1, -2, -3, -4)
 
 
@@ -38,7 +40,9 @@ class FeatureExtraction(Pipeline):
         max_length: As for `Pipeline`; longer texts lose their last tokens.
         pooling: "mean" or "max" over all tokens with [CLS] and [SEP]; "cls" the vector
             of [CLS]; "pooled" the encoder's `pooled_output`; "first_last" the mean
-            over the tokens of the first and the last layer. Default is "mean".
+            over the tokens of the first and the last layer. Default is "pooled" for
+            a linear pooler (SimBERT's, which is trained to compare texts) unless
+            layers are chosen, else "mean".
         layers: Of which layers the mean is taken before pooling: 0 is the output of
             the first block, -1 of the last. Default is the last.
 
@@ -74,19 +78,33 @@ class FeatureExtraction(Pipeline):
                 "the model pools its vectors as it was trained: leave out pooling and "
                 "layers"
             )
-        self.pooling = pooling or "mean"
+        trained = self.encoder.config.pooler == "linear" and layers is None
+        self.pooling = pooling or ("pooled" if trained else "mean")
         if self.pooling not in get_args(Pooling):
             raise ConfigError(
                 f"pooling must be one of {', '.join(get_args(Pooling))}. Received: "
                 f"{pooling!r}"
             )
-        if layers is not None and self.pooling in ("pooled", "first_last"):
+        if layers is not None and self.pooling in _OWN_LAYERS:
             raise ConfigError(f"pooling={pooling!r} takes no layers")
         self.layers = (0, -1) if self.pooling == "first_last" else tuple(layers or [-1])
         self._check(self.layers)
+        self._is_own = own
         self._pool = Graph(self._own if own else self._pooled)
         self._states = Graph(self._stacked)
         self.vocab = self.tokenizer.vocab
+
+    def facts(self) -> dict[str, Any]:
+        """Return what decides the vector of a text: equal facts give equal vectors."""
+        facts: dict[str, Any] = {"max_length": self.max_length}
+        if not self._is_own:
+            chosen = self.pooling not in _OWN_LAYERS
+            facts |= {
+                "pooling": self.pooling,
+                "layers": list(self.layers) if chosen else None,
+            }
+        own = self.model.facts() if self._is_own else {}
+        return facts | {"model": digest_of(self.encoder, self.tokenizer, own)}
 
     @property
     def traces(self) -> int:
