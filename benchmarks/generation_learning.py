@@ -22,13 +22,19 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from benchmarks.learn import COLUMNS
-from kerasplm import Config, Encoder, Seq2Seq, Seq2SeqConfig, finetune
+from kerasplm import (
+    Config,
+    Encoder,
+    PretrainedModel,
+    Seq2Seq,
+    Seq2SeqConfig,
+    finetune,
+    save_checkpoint,
+)
 from kerasplm.evaluation.generation import text_scores
-from kerasplm.families import FAMILIES
-from kerasplm.files import write_json
-from kerasplm.networks import network_of
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
 from kerasplm.tasks import TASKS
@@ -72,8 +78,35 @@ SCORES = ("rouge_l", "rouge_1", "rouge_2", "bleu")
 def network(name: str, vocab_size: int, **changes: Any) -> keras.Model:
     """Return a network with random weights."""
     config = SHAPES[name].replace(vocab_size=vocab_size, **changes)
-    kind = Seq2Seq if isinstance(config, Seq2SeqConfig) else Encoder
-    return kind(config, family=_FAMILY[name])
+    if isinstance(config, Seq2SeqConfig):
+        model = Seq2Seq(config, family=_FAMILY[name])
+        begin_as_t5(model)
+        return model
+    return PretrainedModel(Encoder(config, family=_FAMILY[name]), ["mlm"])
+
+
+def begin_as_t5(model: Seq2Seq) -> None:
+    """Draw the weights as T5 does, whose words begin far apart.
+
+    With the small values of BERT the residual sum forgets which word it began with.
+
+    Source: google-research/text-to-text-transfer-transformer, via
+    huggingface/transformers modeling_mt5.py, `_init_weights`.
+    """
+    size, head = model.config.hidden_size, model.config.attention_head_size
+    for n, weight in enumerate(model.weights):
+        path = weight.path
+        if path.endswith("scale"):
+            continue
+        deviation = weight.shape[0] ** -0.5
+        if path.endswith(("embeddings", "seq2seq/output/kernel")):
+            deviation = 1.0
+        elif path.endswith("query/kernel"):
+            deviation = (size * head) ** -0.5
+        elif path.endswith("relative_bias"):
+            deviation = size**-0.5
+        values = np.random.default_rng(n).normal(0.0, deviation, weight.shape)
+        weight.assign(values.astype("float32"))
 
 
 def tokens_of(vocab: Path, data: Path) -> list[str]:
@@ -123,11 +156,9 @@ def overfit(name: str, data: Path, tokenizer: Any) -> tuple[Any, ...]:
 
 
 def scratch_model(name: str, folder: Path, vocab: Sequence[str]) -> Path:
-    """Write a folder with a configuration and the vocabulary, without weights."""
-    family = FAMILIES[_FAMILY[name]]
-    body = network(name, len(vocab))
-    data = network_of(family).to_json(body.config, family)
-    write_json(folder / family.config_file, data)
+    """Write a checkpoint with random weights, and the vocabulary."""
+    keras.utils.set_random_seed(0)
+    save_checkpoint(network(name, len(vocab)), folder / "model.ckpt")
     (folder / "vocab.txt").write_text("\n".join(vocab) + "\n", encoding="utf-8")
     return folder
 
@@ -137,10 +168,7 @@ def train(
 ) -> dict[str, dict[str, float]]:
     """Run `finetune`; return the scores by split."""
     model = scratch_model(name, output / f"{name}_model", vocab)
-    family = _FAMILY[name]
-    settings = TASKS["csl_title"].settings(
-        family=family, from_scratch=True, **{**TRAIN, **changes}
-    )
+    settings = TASKS["csl_title"].settings(**{**TRAIN, **changes})
     place = output / name
     done = finetune(model, "csl_title", data, place, settings=settings, verbose=2)
     return done.scores

@@ -128,9 +128,8 @@ class Generation(Kind):
         options = settings.options
         sources = _sources(rows, tokenizer, settings)
         if any(row.targets is None for row in rows):
-            segments = [[0] * len(ids) for ids in sources]
-            pairs = list(zip(sources, segments, strict=True))
-            return joined(pairs, tokenizer.pad_id)
+            read = [(ids, [0] * len(ids)) for ids in sources]
+            return joined(read, tokenizer.pad_id)
         texts = [_parts(row, options.parts) for row in rows]
         flat = iter(token_lists(tokenizer, [part for some in texts for part in some]))
         end, sequences, targets = tokenizer.sep_id, [], []
@@ -230,7 +229,7 @@ class Generation(Kind):
         asked = _once(rows, predictions)
         sums: Scores = {}
         for row, prediction in asked:
-            told = row.references or row.targets
+            told = _references(row)
             scores = text_scores(prediction.text, told)
             scores |= _answer_scores(prediction.text, told)
             for name, value in scores.items():
@@ -244,7 +243,7 @@ class Generation(Kind):
         """Return 1 - Rouge-L, and 0 for a text that equals a reference."""
         return np.array(
             [
-                _wrong(prediction.text, row.references or row.targets)
+                _wrong(prediction.text, _references(row))
                 for row, prediction in zip(rows, predictions, strict=True)
             ]
         )
@@ -300,6 +299,10 @@ def _parts(row: SourceRow, count: int) -> list[str]:
             f"row {row.id!r}: expected a target of {count} lines, found {len(found)}"
         )
     return found
+
+
+def _references(row: SourceRow) -> tuple[str, ...]:
+    return row.references or row.targets or ()
 
 
 def _once(

@@ -107,7 +107,7 @@ def _decoder_of(
             started=isinstance(network, Seq2Seq),
             constraint=constraint,
         )
-    return kept[key]  # type: ignore[no-any-return]
+    return kept[key]
 
 
 def surest(candidates: Sequence[GeneratedText]) -> GeneratedText:
