@@ -136,7 +136,7 @@ def components(model: keras.Model) -> dict[str, keras.layers.Layer]:
     if hasattr(model, "heads"):
         return {"encoder": model.encoder, **model.heads}
     if hasattr(model, "parts"):
-        return {"encoder": model.encoder, **model.parts()}
+        return {model.body: model.encoder, **model.parts()}
     if hasattr(model, "decoder"):
         return {"seq2seq": model}
     raise CheckpointError(

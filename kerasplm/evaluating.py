@@ -98,7 +98,9 @@ def judged(
 ) -> Evaluation:
     """Run a model over the rows of a split."""
     features = task.features(rows.rows, tokenizer, settings)
-    predictions, scores = Judge(task, network, settings).judged(rows.rows, features)
+    predictions, scores = Judge(task, network, settings, tokenizer).judged(
+        rows.rows, features
+    )
     return Evaluation(task, rows, predictions, scores)
 
 

@@ -10,9 +10,7 @@ import tensorflow as tf
 
 from kerasplm import reporting
 from kerasplm._version import VERSION
-from kerasplm.checkpoint import their_names
-from kerasplm.config import Config
-from kerasplm.encoder import Encoder
+from kerasplm.checkpoint import body_of, their_names
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
 from kerasplm.files import write_bytes, write_json, write_text
@@ -21,6 +19,7 @@ from kerasplm.report.outputs import EpochLogs, run_facts, write_details
 from kerasplm.report.pictures import curves
 from kerasplm.run_folder import Prepared, alone, claim, prepare
 from kerasplm.saving import family_of, save_checkpoint
+from kerasplm.starting import start
 from kerasplm.task_models import Classifier, TaskModel
 from kerasplm.tasks import Settings, Split, Task
 from kerasplm.tasks.batching import batches_of
@@ -32,7 +31,6 @@ from kerasplm.tasks.saved import save_task
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.vocabulary_tools import check_vocab
-from kerasplm.zoo import load, load_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +111,7 @@ def train_prepared(
     tokenizer = load_tokenizer(model, family=settings.family)
     keras.utils.set_random_seed(settings.seed)
     with precision(settings.mixed_precision):
-        encoder = _encoder(model, settings)
+        encoder = start(model, task, settings)
     _check_fit(encoder, settings, task, tokenizer)
     with alone(folder):
         claim(folder, prepared.facts)
@@ -154,11 +152,12 @@ def _trained(
     their_names(network, family_of(network, settings.family))
     facts = run_facts(model, network, task, settings, splits)
     write_json(folder / "run.json", facts)
-    judge = Judge(task, network, settings)
+    judge = Judge(task, network, settings, tokenizer)
+    watched = task.engine.watched(splits["dev"].rows, features["dev"], settings)
     state = TrainingState(
         folder / "state",
         steps,
-        evaluate=lambda: judge.score(splits["dev"].rows, features["dev"]),
+        evaluate=lambda: judge.score(*watched),
         metric=task.metric_name,
         save_steps=settings.save_steps,
         evaluations=settings.evaluations,
@@ -223,38 +222,26 @@ def training_batches(
     return dataset_of(features, plans(), in_one_pass=True)
 
 
-def _encoder(model: str | Path, settings: Settings) -> Encoder:
-    # A classifier reads both ways, also on a model that was pre-trained to generate.
-    fields: dict[str, Any] = {"attention": "bidirectional"}
-    if settings.dropout is not None:
-        fields["hidden_dropout_prob"] = settings.dropout
-        fields["attention_probs_dropout_prob"] = settings.dropout
-    if settings.hierarchical_positions is not None:
-        fields["hierarchical_positions"] = settings.hierarchical_positions
-    if settings.from_scratch:
-        config = load_config(model, family=settings.family, **fields)
-        if not isinstance(config, Config):
-            raise ConfigError(f"{model}: expected the configuration of an encoder")
-        return Encoder(config)
-    return load(model, family=settings.family, **fields)
-
-
 def _check_fit(
-    encoder: Encoder, settings: Settings, task: Task, tokenizer: Any
+    encoder: keras.Model, settings: Settings, task: Task, tokenizer: Any
 ) -> None:
-    config = encoder.config
+    config = body_of(encoder).config
     check_vocab(tokenizer, encoder)
-    if task.pair and config.type_vocab_size == 1:
+    writes = task.engine.writes  # what is written is told apart, not the sources
+    if task.pair and not writes and config.type_vocab_size == 1:
         raise ConfigError(
             f"{task.name} is a task of pairs, but the model knows one segment only "
             "(type_vocab_size)"
         )
     limit = config.max_positions
-    if limit is not None and settings.max_length > limit:
+    longest = task.engine.longest(settings)
+    if limit is not None and longest > limit:
+        target = longest - settings.max_length
+        more = f" and targets of {target}" if target else ""
         raise ConfigError(
-            f"max_length={settings.max_length}, but the model has {limit} positions "
-            "(max_position_embeddings); with hierarchical_positions=0.4 it takes their "
-            "square"
+            f"max_length={settings.max_length}{more}, but the model has {limit} "
+            "positions (max_position_embeddings); with hierarchical_positions=0.4 it "
+            "takes their square"
         )
 
 

@@ -72,9 +72,15 @@ def head_facts(
         return own[0] | ({"task": tasks[0]} if len(tasks) == 1 else {})
     if kind == "span":
         return _span(found, reader, where)
-    if kind in _WEIGHTLESS:
+    writes = kind == "generation" and _writes(found)
+    if kind in _WEIGHTLESS or writes:
         return {"kind": kind, "labels": []}
     return _dense(kind, found, reader, data, where) if kind in _DENSE else None
+
+
+def _writes(found: Match) -> bool:
+    """Whether a checkpoint scores words: by an MLM head, or as a whole."""
+    return any(path.startswith(("mlm/", "seq2seq/")) for path in found.names)
 
 
 def _task(head: str, found: Match, where: str) -> dict[str, str]:

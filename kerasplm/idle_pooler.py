@@ -32,7 +32,7 @@ class WithoutIdlePooler:
         return self._with_effect(super().trainable_weights)  # type: ignore[misc]
 
     def _with_effect(self, variables: list[keras.Variable]) -> list[keras.Variable]:
-        pooler = self.encoder.pooler
+        pooler = getattr(self.encoder, "pooler", None)  # a Seq2Seq has none
         if pooler is None or self.trains_pooler:
             return variables
         without = {id(variable) for variable in pooler.weights}

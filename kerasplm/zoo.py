@@ -45,6 +45,7 @@ Heads = Literal[
     "choice",
     "relation",
     "embedding",
+    "generation",
 ]
 _log = logging.getLogger("kerasplm")
 
@@ -75,7 +76,9 @@ def load(
         heads: None returns the bare model; "pretraining" adds every pre-training
             head that the checkpoint holds; "task" gives the model that `finetune`
             trained; "classification", "regression", "tagging" or "span" also one
-            that the original code trained. A `Seq2Seq` is whole as it is.
+            that the original code trained; "generation" takes the MLM head of any
+            checkpoint that holds one (with attention="unilm"), or a `Seq2Seq`, which
+            is whole as it is.
         part: "discriminator" (default) or "generator" of an ELECTRA checkpoint.
         family: Name of the family, where the variables fit several.
         config: Configuration JSON, if it does not lie beside the checkpoint.
@@ -146,13 +149,14 @@ def _build(
             f"heads must be None or one of pretraining, task, {', '.join(MODELS)}. "
             f"Received: {heads!r}"
         )
-    if heads not in (None, "pretraining") and not network.heads:
+    whole = (None, "pretraining")
+    if not network.heads and heads not in (*whole, "task", "generation"):
         raise ConfigError(
-            f"{name}: heads must be None or 'pretraining' for {found.family.title}. "
-            f"Received: {heads!r}"
+            f"{name}: heads must be None, 'pretraining', 'task' or 'generation' for "
+            f"{found.family.title}. Received: {heads!r}"
         )
     model = network.model(config, family=found.family.name)
-    if heads is None or not network.heads:
+    if heads is None or (heads in whole and not network.heads):
         return model
     held = checkpoint.heads_in(found)
     if heads == "pretraining":

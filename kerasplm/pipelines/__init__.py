@@ -53,6 +53,7 @@ def pipeline(
             "probabilities"}
         "relation-extraction": text; {"relations": [{"subject", "predicate", "object",
             "subject_span", "object_span", "score"}]}
+        "text-generation": text, or a tuple of texts; {"text", "score"}
         "fill-mask": text with [MASK]; {"text", "masks": [{"start", "end",
             "candidates": [{"token", "score", "text"}]}]}
         "similarity": (text, pair); {"score"}; or two lists, all scores

@@ -17,7 +17,7 @@ from kerasplm.vocabulary_tools import check_vocab
 # Items that are read and sorted by length at once, in batches.
 _AHEAD = 16
 # Where neither the model nor a training limits the length.
-_LONGEST = 512
+LONGEST = 512
 
 
 class Pipeline(abc.ABC):
@@ -58,7 +58,7 @@ class Pipeline(abc.ABC):
         self.encoder: Encoder = encoder
         self.tokenizer: PythonTokenizer = with_offsets(tokenizer)
         self.batch_size = batch_size
-        self.max_length = max_length or min(limit or _LONGEST, _LONGEST)
+        self.max_length = max_length or min(limit or LONGEST, LONGEST)
 
     def __call__(self, inputs: Any) -> Any:
         """Answer one item, a list of items, or any other iterable of them.

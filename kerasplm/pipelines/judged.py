@@ -7,13 +7,21 @@ from typing import Any, ClassVar
 import keras
 
 from kerasplm.errors import ConfigError, DataError
-from kerasplm.pipelines.base import Pipeline
+from kerasplm.pipelines.base import LONGEST, Pipeline
 from kerasplm.pipelines.items import fields_of, text_of, texts_of
-from kerasplm.task_models import TaskModel
+from kerasplm.task_models import TaskModel, TextGenerator
 from kerasplm.tasks.formats import Format
 from kerasplm.tasks.judging import Judge
 from kerasplm.tasks.kinds import KINDS
-from kerasplm.tasks.rows import ChoiceRow, EntityRow, QuestionRow, RelationRow, TextRow
+from kerasplm.tasks.kinds.generation import GenerationOptions
+from kerasplm.tasks.rows import (
+    ChoiceRow,
+    EntityRow,
+    QuestionRow,
+    RelationRow,
+    SourceRow,
+    TextRow,
+)
 from kerasplm.tasks.task import Task
 
 
@@ -63,7 +71,7 @@ class JudgedPipeline(Pipeline):
         self.settings = self.declared.settings(
             batch_size=batch_size, max_length=self.max_length, **options
         )
-        self.judge = Judge(self.declared, model, self.settings)
+        self.judge = Judge(self.declared, model, self.settings, self.tokenizer)
 
     @property
     def traces(self) -> int:
@@ -221,6 +229,48 @@ class RelationExtraction(JudgedPipeline):
         return {"relations": super().show(row, prediction)["spo_list_pred"]}
 
 
+class TextGeneration(JudgedPipeline):
+    """Texts that a model writes: {"text", "score"}, the score a log-probability.
+
+    An item is a text, or a tuple of the texts that the model was trained to read.
+    """
+
+    task = "text-generation"
+    kind = "generation"
+    fields = ("text", "pair")
+
+    def __init__(
+        self,
+        model: keras.Model,
+        tokenizer: Any,
+        *,
+        max_length: int | None = None,
+        trained: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        trained = trained or {}
+        max_length = max_length or trained.get("max_length")
+        if max_length is None and isinstance(model, TextGenerator):
+            # As long as it can be if the target has to follow.
+            known = {**trained.get("options", {}), **options}
+            usual = GenerationOptions.max_answer_length
+            target = known.get("max_answer_length", usual)
+            limit = model.encoder.config.max_positions or LONGEST
+            max_length = min(limit, LONGEST) - target
+        super().__init__(
+            model, tokenizer, max_length=max_length, trained=trained, **options
+        )
+
+    def read(self, item: Any, number: int) -> SourceRow:
+        """Return a row of one text or more."""
+        if isinstance(item, tuple) and item:
+            return SourceRow(
+                number, tuple(text_of(one, "a text", number) for one in item)
+            )
+        texts = texts_of(item, self.fields, 1, number)
+        return SourceRow(number, tuple(text for text in texts if text is not None))
+
+
 def kind_of(model: TaskModel) -> str:
     """Return the kind of a model; one class may serve two kinds."""
     return str(model.facts()["kind"])
@@ -264,4 +314,5 @@ JUDGED: tuple[type[JudgedPipeline], ...] = (
     QuestionAnswering,
     MultipleChoice,
     RelationExtraction,
+    TextGeneration,
 )

@@ -25,6 +25,7 @@ _KINDS = {
     "choice": ("multiple-choice", "multiple-choice", '("文章", "问题", ["甲", "乙"])'),
     "relation": ("token-classification", "relation-extraction", '"文本"'),
     "embedding": ("sentence-similarity", "similarity", '("文本", "文本")'),
+    "generation": ("text-generation", "text-generation", '"文本"'),
 }
 _NOT_STATED = "not stated"
 # What the hub calls the licences of the catalogue.

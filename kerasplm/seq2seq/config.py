@@ -100,6 +100,11 @@ class Seq2SeqConfig(BaseConfig):
             object.__setattr__(self, "num_decoder_layers", None)
 
     @property
+    def max_positions(self) -> int | None:
+        """Tokens that a table of positions allows: there is none."""
+        return None
+
+    @property
     def decoder_layers(self) -> int:
         """Layers of the decoder."""
         return self.num_decoder_layers or self.num_hidden_layers

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kerasplm.encoder import Encoder
+import keras
+
 from kerasplm.errors import ConfigError
 from kerasplm.task_models.base import TaskModel
 from kerasplm.task_models.choice import MultipleChoice
 from kerasplm.task_models.classification import Classifier
 from kerasplm.task_models.embedding import SentenceEncoder
+from kerasplm.task_models.generation import TextGenerator
 from kerasplm.task_models.relation import RelationExtractor
 from kerasplm.task_models.span import SpanExtractor
 from kerasplm.task_models.tagging import EntityTagger
@@ -22,6 +24,7 @@ __all__ = [
     "SentenceEncoder",
     "SpanExtractor",
     "TaskModel",
+    "TextGenerator",
     "model_from_facts",
 ]
 
@@ -33,14 +36,15 @@ MODELS: dict[str, type[TaskModel]] = {
     "tagging": EntityTagger,
     "relation": RelationExtractor,
     "embedding": SentenceEncoder,
+    "generation": TextGenerator,
 }
 
 
-def model_from_facts(encoder: Encoder, facts: Mapping[str, Any]) -> TaskModel:
+def model_from_facts(encoder: keras.Model, facts: Mapping[str, Any]) -> TaskModel:
     """Build the task model that `TaskModel.facts` describes.
 
     Args:
-        encoder: The encoder.
+        encoder: The encoder; for "generation" also a `Seq2Seq`.
         facts: Kind and constructor arguments, from a configuration JSON of ours.
 
     Raises:

@@ -64,6 +64,11 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
         raise NotImplementedError
 
     @property
+    def body(self) -> str:
+        """Name of the encoder in the family tables."""
+        return "encoder"
+
+    @property
     def trains_pooler(self) -> bool:
         """Whether the head takes the pooled vector."""
         return self.pooled

@@ -6,6 +6,7 @@ from pathlib import Path
 from kerasplm.errors import ConfigError
 from kerasplm.tasks.declared_choice import CHOICE
 from kerasplm.tasks.declared_classification import CLASSIFICATION
+from kerasplm.tasks.declared_generation import GENERATION
 from kerasplm.tasks.declared_relation import RELATION
 from kerasplm.tasks.declared_similarity import SIMILARITY
 from kerasplm.tasks.declared_span import SPAN
@@ -28,7 +29,10 @@ __all__ = [
 
 TASKS: dict[str, Task] = {
     task.name: task
-    for task in (*CLASSIFICATION, *SIMILARITY, *SPAN, *CHOICE, *TAGGING, *RELATION)
+    for task in (
+        *(*CLASSIFICATION, *SIMILARITY, *SPAN, *CHOICE, *TAGGING, *RELATION),
+        *GENERATION,
+    )
 }
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasplm.errors import ConfigError
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features
@@ -25,20 +26,26 @@ class Judge:
         task: The declaration.
         model: The model.
         settings: Batch size, and the thresholds of the kind.
+        tokenizer: From `load_tokenizer`; needed for a kind that writes texts.
     """
 
-    def __init__(self, task: Task, model: TaskModel, settings: Settings) -> None:
+    def __init__(
+        self, task: Task, model: TaskModel, settings: Settings, tokenizer: Any = None
+    ) -> None:
         self.task = task
         self.model = model
         self.settings = settings
+        self.tokenizer = tokenizer
         self._call = Graph(self._outputs)
         self._both = Graph(self._judged)
         self._answer = Graph(self._answered)
+        self._loss = Graph(self._lost)
 
     @property
     def traces(self) -> int:
         """How many graphs were traced so far."""
-        return self._call.traces + self._both.traces + self._answer.traces
+        graphs = (self._call, self._both, self._answer, self._loss)
+        return sum(graph.traces for graph in graphs)
 
     def _outputs(self, inputs: Any) -> Any:
         return self.model(inputs, training=False)
@@ -46,6 +53,9 @@ class Judge:
     def _judged(self, inputs: Any, targets: Any) -> Any:
         outputs = self.model(inputs, training=False)
         return outputs, self.model.objective(inputs, targets, outputs)
+
+    def _lost(self, inputs: Any, targets: Any) -> Any:
+        return self._judged(inputs, targets)[1]
 
     def _answered(self, outputs: Any, question: Any) -> Any:
         return self.model.answer(outputs, question)
@@ -67,20 +77,9 @@ class Judge:
         out: list[Any] = [None] * len(features)
         total = 0.0
         for chosen in plan:
-            rng = np.random.default_rng([0, int(chosen[0])])
-            batch = features.batch(chosen, rng)
-            if features.targets is None:
-                outputs = self._call([features.signature], batch)
-            else:
-                outputs, loss = self._both([*features.signature], *batch)
-                total += float(loss) * len(chosen)
-            arrays = self.task.engine.second_pass(
-                features,
-                chosen,
-                keras.tree.map_structure(np.asarray, outputs),
-                self.settings,
-                functools.partial(self._ask, outputs),
-            )
+            judge = self._written if self.task.engine.writes else self._read
+            arrays, loss = judge(features, chosen)
+            total += loss * len(chosen)
             found = self.task.engine.found(
                 self.task, features, chosen, arrays, self.settings
             )
@@ -88,6 +87,38 @@ class Judge:
                 out[number] = one
         mean = None if features.targets is None else total / max(len(features), 1)
         return out, mean
+
+    def _read(self, features: Features, chosen: np.ndarray) -> tuple[Any, float]:
+        """Return the outputs of a batch, as arrays, and its loss; 0 without targets."""
+        rng = np.random.default_rng([0, int(chosen[0])])
+        batch, loss = features.batch(chosen, rng), 0.0
+        if features.targets is None:
+            outputs = self._call([features.signature], batch)
+        else:
+            outputs, loss = self._both([*features.signature], *batch)
+        arrays = self.task.engine.second_pass(
+            features,
+            chosen,
+            keras.tree.map_structure(np.asarray, outputs),
+            self.settings,
+            functools.partial(self._ask, outputs),
+        )
+        return arrays, float(loss)
+
+    def _written(self, features: Features, chosen: np.ndarray) -> tuple[Any, float]:
+        """Return what the model writes for a batch, and its loss; 0 without targets."""
+        if self.tokenizer is None:
+            raise ConfigError(
+                f"{self.task.name}: texts are written with a tokenizer: pass tokenizer="
+            )
+        loss = 0.0
+        if features.targets is not None:
+            batch = features.batch(chosen)
+            loss = float(self._loss([*features.signature], *batch))
+        written = self.task.engine.written(
+            self.model, self.tokenizer, features, chosen, self.settings
+        )
+        return written, loss
 
     def predict(
         self, rows: Sequence[Any], features: Features

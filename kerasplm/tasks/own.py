@@ -10,7 +10,7 @@ from typing import Any
 
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.files import read_json
-from kerasplm.tasks.formats import FORMATS, table_format
+from kerasplm.tasks.formats import FORMATS, table_format, target_format
 from kerasplm.tasks.formats.format import Format, one_file
 from kerasplm.tasks.kinds import KINDS
 from kerasplm.tasks.rows import EntityRow, RelationRow, TextRow
@@ -23,6 +23,7 @@ _KEYS = (
 )
 # The format of a kind if the declaration names neither columns nor a format.
 _USUAL = {"span": "squad", "tagging": "tags", "relation": "lic2019", "choice": "c3"}
+_USUAL["generation"] = "source_target"
 
 
 def task_from_json(file: Path) -> Task:
@@ -33,7 +34,8 @@ def task_from_json(file: Path) -> Task:
     - "kind": a key of `KINDS`; default "classification".
     - "columns": {"text": ..., "pair": ..., "label": ..., "id": ...}, each the name of
       a column (the key in JSON lines) or its number from 0; "separator" of a file
-      that is neither ".csv" nor JSON lines, default a tab.
+      that is neither ".csv" nor JSON lines, default a tab. Kind "generation" has a
+      "target" to write instead of a label.
     - "format": the name of an official format instead of columns.
     - "files": {"train": "a.csv", "dev": "b.csv", "test": "c.csv"}; default are
       "train", "dev" and "test" with any usual suffix.
@@ -123,7 +125,7 @@ def _format(file: Path, data: Mapping[str, Any], kind: str) -> Format:
     if columns is not None:
         if not isinstance(columns, dict):
             raise ConfigError(f"{file}: expected an object as 'columns'")
-        options: dict[str, Any] = {"number": kind == "regression"}
+        options: dict[str, Any] = {}
         if "separator" in data:
             if not _is_name(data["separator"]):
                 raise ConfigError(f"{file}: expected a text as 'separator'")
@@ -131,7 +133,10 @@ def _format(file: Path, data: Mapping[str, Any], kind: str) -> Format:
         if not all(_is_name(x) or type(x) is int for x in columns.values()):
             raise ConfigError(f"{file}: expected names or numbers as 'columns'")
         usual = one_file((".csv", ".tsv", ".txt", ".json", ".jsonl"))
-        return table_format(columns, named or usual, **options)
+        if kind == "generation":
+            return target_format(columns, named or usual, **options)
+        number = kind == "regression"
+        return table_format(columns, named or usual, number=number, **options)
     if name not in FORMATS:
         raise ConfigError(
             f"{file}: expected 'columns', or a 'format' of {', '.join(FORMATS)}, found "

@@ -5,15 +5,16 @@ from typing import Any, NamedTuple
 
 from kerasplm import recipes
 from kerasplm.catalogue import CATALOGUE
-from kerasplm.errors import PLMError
+from kerasplm.errors import ConfigError, PLMError
 from kerasplm.inspection import inspect
 from kerasplm.recipes.defaults import CODE_OF, CODES
-from kerasplm.recipes.names import TASKS
+from kerasplm.recipes.names import OTHER_TASKS, TASKS
 
 # Fields of `recipes.Recipe` that have another name here. What is not among the fields
 # of `Settings` or the options of a kind is left out.
 _NAMES = {
     "dropout": "head_dropout",
+    "text_length": "max_length",
     "query_length": "max_query_length",
     "doc_stride": "stride",
     "crf_rate_factor": "crf_multiplier",
@@ -45,9 +46,14 @@ def published(task: str, model: str | None, family: str | None) -> Published:
     """
     code, source = CODES[CODE_OF.get(family or "bert", "bert")]
     default = _renamed(dict(code))
-    if task not in TASKS:
+    if task not in (*TASKS, *OTHER_TASKS):
         return Published({}, default)
-    recipe = recipes.recipe_for(task, model, family)
+    try:
+        recipe = recipes.recipe_for(task, model, family)
+    except ConfigError:  # nobody has published one for this model
+        if task in TASKS:
+            raise
+        return Published({}, default)
     stated = {
         field
         for citation in recipe.sources
@@ -104,6 +110,8 @@ def identity(model: str | Path | None, family: str | None) -> tuple[Any, Any]:
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    if "text_length" in fields:  # then the length is that of text and title together
+        fields = {name: x for name, x in fields.items() if name != "max_length"}
     return {
         _NAMES.get(name, name): value
         for name, value in fields.items()

@@ -133,4 +133,25 @@ class RelationRow:
     triples: tuple[Triple, ...] | None = None
 
 
-Row = TextRow | QuestionRow | EntityRow | ChoiceRow | RelationRow
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceRow:
+    """Texts to read, and the text to write.
+
+    Args:
+        id: Identifier.
+        texts: What is read: one text, or several, such as a passage and a question.
+        targets: What may be written; the first one is trained on. None if the file
+            has none.
+        references: What a prediction is compared with; () means the targets.
+        group: Of the rows of one group the surest answer is given (the passages of
+            one question); None stands alone.
+    """
+
+    id: Any
+    texts: tuple[str, ...]
+    targets: tuple[str, ...] | None = None
+    references: tuple[str, ...] = ()
+    group: Any = None
+
+
+Row = TextRow | QuestionRow | EntityRow | ChoiceRow | RelationRow | SourceRow

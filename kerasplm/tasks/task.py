@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.optimization import AdamW
 from kerasplm.task_models import Classifier, TaskModel
@@ -260,7 +259,7 @@ class Task:
 
     def model(
         self,
-        encoder: Encoder,
+        encoder: keras.Model,
         *,
         optimizer: keras.optimizers.Optimizer | None = None,
         settings: Settings | None = None,
@@ -269,15 +268,17 @@ class Task:
         """Return a compiled model on the encoder, ready for `fit`.
 
         Args:
-            encoder: From `load`.
+            encoder: From `load`: an `Encoder`; to write texts, one with its heads
+                (heads="pretraining", attention="unilm") or a `Seq2Seq`.
             optimizer: Default is `AdamW` at the task's learning rate, constant; for
                 the originals' warm-up and decay pass `adamw(rate, steps)`.
             settings: Default is the task's recipe.
             **changes: Choices that differ from it, such as `head_dropout=0.0`.
         """
-        if not isinstance(encoder, Encoder):
+        if not isinstance(encoder, self.engine.bodies):
+            names = " or ".join(cls.__name__ for cls in self.engine.bodies)
             raise ConfigError(
-                "expected an Encoder (from load(x)). Received: "
+                f"expected an {names} (from load(x)). Received: "
                 f"{type(encoder).__name__}"
             )
         settings = settings or self.settings(**changes)

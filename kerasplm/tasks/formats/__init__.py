@@ -2,7 +2,7 @@
 
 from kerasplm.tasks.formats.common import Reader, Rows
 from kerasplm.tasks.formats.format import Format, one_file
-from kerasplm.tasks.formats.official import FORMATS, table_format
+from kerasplm.tasks.formats.official import FORMATS, table_format, target_format
 from kerasplm.tasks.formats.relations import read_schemas
 from kerasplm.tasks.formats.submissions import (
     write_answers,
@@ -22,6 +22,7 @@ __all__ = [
     "one_file",
     "read_schemas",
     "table_format",
+    "target_format",
     "write_answers",
     "write_choice_list",
     "write_choices",

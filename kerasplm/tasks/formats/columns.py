@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from kerasplm.tasks.formats.common import (
     shown,
     text_of,
 )
-from kerasplm.tasks.rows import TextRow
+from kerasplm.tasks.rows import Row, TextRow
 
 Column = str | int | tuple[str | int, ...]
 FIELDS = ("text", "pair", "label", "id")
@@ -42,6 +42,7 @@ def read_table(
     number: bool = False,
     drop: Sequence[str] = (),
     keep: tuple[str, str] | None = None,
+    make: Callable[[Place, Mapping[str, Any], Any], Row] | None = None,
 ) -> Rows:
     """Read texts or pairs of texts with a class or a number.
 
@@ -62,6 +63,7 @@ def read_table(
         drop: Rows with these labels are left out and counted.
         keep: A column and the value that it must have, if there is such a column;
             other rows are left out and counted.
+        make: Makes a row of its place, its fields and its label; default a `TextRow`.
 
     Raises:
         DataError: A row is broken.
@@ -85,14 +87,13 @@ def read_table(
                     label = _number(place, label)
                 elif label is not None:
                     label = checked_label(place, label, labels, aliases)
-                yield (
-                    place,
-                    TextRow(
-                        record.get("id"), record["text"], record.get("pair"), label
-                    ),
-                )
+                yield place, (make or _text_row)(place, record, label)
 
     return collect(files, read_one, labelled)
+
+
+def _text_row(place: Place, record: Mapping[str, Any], label: Any) -> TextRow:
+    return TextRow(record.get("id"), record["text"], record.get("pair"), label)
 
 
 def _number(place: Place, label: str) -> float:

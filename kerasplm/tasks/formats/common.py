@@ -15,6 +15,7 @@ from kerasplm.tasks.rows import (
     QuestionRow,
     RelationRow,
     Row,
+    SourceRow,
     TextRow,
 )
 
@@ -25,6 +26,7 @@ _TARGETS = {
     EntityRow: ("entities", "entities"),
     ChoiceRow: ("answer", "an answer"),
     RelationRow: ("triples", "relations"),
+    SourceRow: ("targets", "a target"),
 }
 _HALF = re.compile("[\ud800-\udfff]")
 JSON_LINES = (".json", ".jsonl")

@@ -11,6 +11,7 @@ from kerasplm.tasks.formats.entities import read_spans, read_tags, read_words
 from kerasplm.tasks.formats.format import Format, Names, one_file
 from kerasplm.tasks.formats.questions import read_questions
 from kerasplm.tasks.formats.relations import read_schemas, read_triples
+from kerasplm.tasks.formats.targets import read_answers, read_targets, read_utterances
 
 SUFFIXES = (".json", ".jsonl", ".tsv", ".txt", ".csv")
 _ID = ("id", "idx", "index")
@@ -45,6 +46,20 @@ def table_format(
     return Format(read, names or one_file(SUFFIXES))
 
 
+def target_format(
+    columns: Mapping[str, Column], names: Names | None = None, **options: Any
+) -> Format:
+    """Return the format of texts to read and a text to write, in columns or JSON lines.
+
+    Args:
+        columns: Field ("text", "pair", "target", "id") to column; see `read_targets`.
+        names: As for `table_format`.
+        **options: Of `read_targets`.
+    """
+    read = functools.partial(read_targets, columns=columns, **options)
+    return Format(read, names or one_file(SUFFIXES))
+
+
 def _together(**splits: Sequence[str]) -> Names:
     """Return names of splits; each alternative is names with blanks between."""
     return {
@@ -62,6 +77,16 @@ _CMRC = one_file(
 )
 _DRCD = one_file(
     (".json",), train=("DRCD_training",), dev=("DRCD_dev",), test=("DRCD_test",)
+)
+_TITLES: Mapping[str, Column] = {
+    "target": ("title", "target", "summary", 0),
+    "text": ("content", "abst", "source", "text", 1),
+    "id": _ID,
+}
+_ANSWERS = _together(
+    train=("SogouQA.json WebQA.json", "train.json"),
+    dev=("SogouQA.json", "dev.json"),
+    test=("test.json",),
 )
 _TAG_SUFFIXES = (".txt", ".tsv", ".char.bmes")
 
@@ -213,5 +238,26 @@ FORMATS: Mapping[str, Format] = {
         ),
         label_file="all_50_schemas",
         read_labels=read_schemas,
+    ),
+    # Texts to write.
+    "csl_title": target_format(
+        _TITLES,
+        one_file(
+            SUFFIXES,
+            **{n: (f"summarization_csl_{n}",) for n in ("train", "dev", "test")},
+        ),
+    ),
+    "lcsts": target_format(_TITLES),
+    "source_target": target_format(
+        {
+            "text": ("source", "text", "content", 0),
+            "target": ("target", "title", "summary", 1),
+            "id": _ID,
+        }
+    ),
+    "cips_sogou_qa": Format(read_answers, _ANSWERS),
+    "qa_pairs": Format(functools.partial(read_answers, pairs=True), _ANSWERS),
+    "utterances": Format(
+        read_utterances, one_file((".txt", ".tsv"), train=("corpus",))
     ),
 }

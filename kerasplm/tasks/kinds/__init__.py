@@ -4,6 +4,7 @@ from kerasplm.tasks.kinds.base import Kind, Options
 from kerasplm.tasks.kinds.choice import Choice
 from kerasplm.tasks.kinds.classification import Classification
 from kerasplm.tasks.kinds.embedding import Embedding
+from kerasplm.tasks.kinds.generation import Generation
 from kerasplm.tasks.kinds.regression import Regression
 from kerasplm.tasks.kinds.relation import Relation
 from kerasplm.tasks.kinds.span import SpanExtraction
@@ -21,5 +22,6 @@ KINDS: dict[str, Kind] = {
         Tagging(),
         Relation(),
         Embedding(),
+        Generation(),
     )
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import keras
 import numpy as np
 
 from kerasplm.encoder import Encoder
@@ -44,6 +45,14 @@ class Kind(abc.ABC):
     """Score that the best weights maximise; a task may name another one."""
     options: ClassVar[type[Options]] = Options
     """Its own choices, with their defaults."""
+    writes: ClassVar[bool] = False
+    """Whether its models write texts (`written`), not only score what is there."""
+    bodies: ClassVar[tuple[type[keras.Model], ...]] = (Encoder,)
+    """What its models are built on."""
+
+    def longest(self, settings: "Settings") -> int:
+        """Return the most tokens that a model has to take at once."""
+        return int(settings.max_length)
 
     @abc.abstractmethod
     def features(
@@ -63,8 +72,33 @@ class Kind(abc.ABC):
         return rows
 
     @abc.abstractmethod
-    def model(self, task: "Task", encoder: Encoder, settings: "Settings") -> TaskModel:
-        """Return the model, not compiled."""
+    def model(self, task: "Task", encoder: Any, settings: "Settings") -> TaskModel:
+        """Return the model, not compiled; the encoder is one of `bodies`."""
+
+    def watched(
+        self, rows: Sequence[Any], features: Features, settings: "Settings"
+    ) -> tuple[Sequence[Any], Features]:
+        """Return what of the development set is evaluated in training; default all."""
+        return rows, features
+
+    def written(
+        self,
+        model: keras.Model,
+        tokenizer: Any,
+        features: Features,
+        chosen: np.ndarray,
+        settings: "Settings",
+    ) -> Any:
+        """Return what a model writes, which `found` gets as outputs, if it `writes`.
+
+        Args:
+            model: From `model`.
+            tokenizer: From `load_tokenizer`.
+            features: All features.
+            chosen: Numbers of the features in the batch.
+            settings: Options of the decoder.
+        """
+        raise NotImplementedError
 
     def second_pass(
         self,
