@@ -37,6 +37,7 @@ from kerasplm.task_models import (
 
 _OBJECTIVES = "kerasplm.pretraining.objectives"
 _LAZY = {
+    "Distillation": "kerasplm.distillation.model",
     "Electra": "kerasplm.pretraining.electra",
     "FAMILIES": "kerasplm.families",
     "PretrainingJob": "kerasplm.pretraining.jobs",
