@@ -46,6 +46,7 @@ _LAZY = {
     "SentenceIndex": "kerasplm.retrieval",
     "TASKS": "kerasplm.tasks",
     "Task": "kerasplm.tasks",
+    "Theseus": "kerasplm.distillation.theseus",
     "Tokenizer": "kerasplm.tokenizer",
     "causal_lm": _OBJECTIVES,
     "check_vocab": "kerasplm.vocabulary_tools",

@@ -284,6 +284,11 @@ class Distillation(DistributedStep, keras.Model):
             return formulas.squared_error(outputs, known["logits"])
         mine = answers(self.student, outputs, inputs)
         sums, counts = [], []
+        if missing := sorted(set(mine) - set(known)):
+            raise ConfigError(
+                f"the student's head decides {', '.join(missing)}, the teacher's does "
+                "not: expected the same kind of head"
+            )
         for name, answer in mine.items():
             total, rows, entries = formulas.soft_cross_entropy(
                 answer.logits,
