@@ -31,6 +31,14 @@ def values(terms):
     return {name: float(term.total / term.count) for name, term in terms.items()}
 
 
+def check_counts(model, batch):
+    """The short way to the counts gives those of the losses."""
+    terms, counts = model.outcome(batch)[0], model.counts(batch)
+    assert set(terms) == set(counts)
+    for name, term in terms.items():
+        assert float(counts[name]) == float(term.count), name
+
+
 def test_layer_maps():
     assert layer_map("uniform", 12, 6) == (1, 3, 5, 7, 9, 11)
     assert layer_map("uniform", 24, 6) == (3, 7, 11, 15, 19, 23)
@@ -69,6 +77,7 @@ def test_losses_by_hand(pair, tiny_batch):
         model = plm.Distillation(teacher, student, padding=padding)
         assert model.layers_of_teacher == (1,)
         found = values(model.outcome(tiny_batch)[0])
+        check_counts(model, tiny_batch)
         if padding == "masked":
             attention = np.square(scores[0] - scores[1])[pairs].mean()
         else:
@@ -144,6 +153,7 @@ def test_every_teacher_with_every_student(teacher, student, tiny_config, tiny_ba
     grads = tape.gradient(loss, [v.value for v in model.trainable_variables])
     assert all(g is not None for g in grads)
     assert np.isfinite(float(loss))
+    check_counts(model, tiny_batch)
     assert all(v.path.split("/")[0] != "pooler" for v in model.trainable_variables)
 
 
@@ -269,6 +279,7 @@ def test_answers_of_every_kind(name, tiny_config, tiny_batch):
     # Nothing is left to learn from an equal.
     assert largest < 1e-5
     layers = plm.Distillation(teacher, student, heads="mean")
+    check_counts(layers, batch)
     assert all(float(t.total) > 0 for t in layers.outcome(batch)[0].values())
 
 

@@ -1,4 +1,4 @@
-"""General distillation: pre-training data, resume, exports, replicas, Theseus' coins."""
+"""General distillation on pre-training data; the coins of BERT-of-Theseus."""
 
 import json
 

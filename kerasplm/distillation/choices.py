@@ -5,7 +5,7 @@ from typing import Any
 
 from kerasplm.distillation import maps
 from kerasplm.distillation.answers import is_number
-from kerasplm.distillation.model import LAYERS
+from kerasplm.distillation.checks import LAYERS
 from kerasplm.errors import ConfigError
 
 

@@ -51,11 +51,9 @@ def attention(
     squares = ops.square(student - teacher)
     if pairs is None:
         return ops.sum(squares), _size(squares)
-    weights = _float(pairs)
-    heads = _float(ops.shape(squares)[1])
     # Not multiplied: a masked score may be too large for its square.
-    squares = ops.where(weights > 0, squares, 0.0)
-    return ops.sum(squares), heads * ops.sum(weights)
+    squares = ops.where(ops.cast(pairs, "bool"), squares, 0.0)
+    return ops.sum(squares), _float(ops.shape(squares)[1]) * ops.sum(_float(pairs))
 
 
 def states(student: Tensor, teacher: Tensor, tokens: Tensor | None = None) -> Parts:

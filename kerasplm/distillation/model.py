@@ -9,10 +9,11 @@ from keras import ops
 from kerasplm.checkpoint import body_of, components
 from kerasplm.distillation import losses as formulas
 from kerasplm.distillation import maps
-from kerasplm.distillation.answers import answers, check_answers, is_number
+from kerasplm.distillation.answers import answers, is_number
 from kerasplm.distillation.batches import split_batch
+from kerasplm.distillation.checks import LAYERS, check_models, checked_losses
 from kerasplm.distillation.projection import Projection, Projections
-from kerasplm.distillation.recording import Record, recorded
+from kerasplm.distillation.recording import Record, recorded, seen
 from kerasplm.errors import ConfigError
 from kerasplm.families import FAMILIES
 from kerasplm.pretraining.models import encoder_inputs
@@ -22,10 +23,6 @@ from kerasplm.task_models import TaskModel
 
 Tensor = Any
 Batch = Mapping[str, Tensor]
-
-LAYERS = ("attention", "hidden", "embedding")
-LOSSES = (*LAYERS, "prediction", "hard")
-_USUAL = dict.fromkeys(LAYERS, 1.0)
 
 
 class _Teacher:
@@ -100,7 +97,7 @@ class Distillation(DistributedStep, keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.losses_of = _checked(losses)
+        self.losses_of = checked_losses(losses)
         for what, value, known in (
             ("padding", padding, ("masked", "tinybert")),
             ("heads", heads, ("same", "mean")),
@@ -117,7 +114,7 @@ class Distillation(DistributedStep, keras.Model):
         self._hidden = _Teacher(teacher)
         self.student = student
         wide, narrow = body_of(teacher).config, body_of(student).config
-        self._check()
+        check_models(teacher, student, self.losses_of, heads)
         self.layers_of_teacher: tuple[int, ...] = ()
         self.projection: Projection | None = None
         if self.learns_layers:
@@ -222,6 +219,31 @@ class Distillation(DistributedStep, keras.Model):
         terms = {n: Term(*found[n], 0.0, w) for n, w in self.losses_of.items()}
         return terms, {f"{name}_loss": pair for name, pair in found.items()}
 
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the counts of the losses, of the layers without running a model."""
+        if self.learns_answers:
+            return super().counts(batch)
+        inputs, _, _ = split_batch(batch)
+        if not isinstance(self.student, TaskModel):
+            inputs = encoder_inputs(inputs, self.encoder)
+        length = ops.shape(inputs["token_ids"])[-1]
+        of_tokens = ("token_ids", "segment_ids", "padding_mask")
+        inputs = {
+            name: ops.reshape(x, (-1, length)) if name in of_tokens else x
+            for name, x in inputs.items()
+        }
+        tokens, pairs = seen(inputs, self.encoder)
+        if self.padding == "tinybert":
+            tokens = ops.ones_like(tokens)
+            pairs = ops.ones_like(tokens[:, None, :, None] & tokens[:, None, None, :])
+        one = self.head_mode == "mean"
+        heads = 1 if one else self.encoder.config.num_attention_heads
+        width = body_of(self.teacher).config.hidden_size
+        states = ops.sum(ops.cast(tokens, "float32")) * width
+        found = {"attention": ops.sum(ops.cast(pairs, "float32")) * heads}
+        found |= {"hidden": states, "embedding": states}
+        return {name: found[name] for name in self.losses_of}
+
     def _run(
         self, model: keras.Model, inputs: Batch, training: bool
     ) -> tuple[Any, Record | None]:
@@ -301,49 +323,3 @@ class Distillation(DistributedStep, keras.Model):
             sums.append(total if each else total * self.temperature**2)
             counts.append(entries if each else rows)
         return sum(sums), sum(counts)
-
-    def _check(self) -> None:
-        """Refuse two models that do not fit together."""
-        wide, narrow = body_of(self.teacher), body_of(self.student)
-        if wide is narrow:
-            raise ConfigError("teacher and student are the same model")
-        asked = [("vocab_size", "a common vocabulary"), ("attention", "one attention")]
-        if "attention" in self.losses_of and self.head_mode == "same":
-            why = "as many attention heads (or heads='mean', which compares means)"
-            asked.append(("num_attention_heads", why))
-        for name, why in asked:
-            mine, theirs = getattr(narrow.config, name), getattr(wide.config, name)
-            if mine != theirs:
-                raise ConfigError(
-                    f"expected {why}; found {name}={theirs!r} in the teacher and "
-                    f"{mine!r} in the student"
-                )
-        if "prediction" in self.losses_of:
-            check_answers(self.teacher, self.student)
-        if self.learns_layers and isinstance(self.teacher, TaskModel) != isinstance(
-            self.student, TaskModel
-        ):
-            raise ConfigError(
-                "expected two task models or two encoders, found a "
-                f"{type(self.teacher).__name__} and a {type(self.student).__name__}"
-            )
-        if "hard" in self.losses_of and not isinstance(self.student, TaskModel):
-            raise ConfigError(
-                "the loss 'hard' needs a task model as the student, found a "
-                f"{type(self.student).__name__}"
-            )
-
-
-def _checked(losses: Mapping[str, float] | None) -> dict[str, float]:
-    """Return the weights of the losses that are used."""
-    given = dict(_USUAL if losses is None else losses)
-    unknown = [name for name in given if name not in LOSSES]
-    if unknown or any(not weight >= 0 for weight in given.values()):
-        raise ConfigError(
-            f"losses must give weights, none negative, to {', '.join(LOSSES)}. "
-            f"Received: {given}"
-        )
-    used = {name: float(weight) for name, weight in given.items() if weight}
-    if not used:
-        raise ConfigError("losses: expected a weight above 0, found none")
-    return used

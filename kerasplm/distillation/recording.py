@@ -1,7 +1,7 @@
 """See what an encoder computes inside while a larger model calls it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -66,7 +66,7 @@ def recorded(encoder: Encoder) -> Iterator[list[Record]]:
             return_hidden_states=True,
             return_attention_scores=True,
         )
-        tokens, pairs = _seen(inputs, encoder)
+        tokens, pairs = seen(inputs, encoder)
         record = Record(out["hidden_states"], out["attention_scores"], tokens, pairs)
         found.append(record)
         return out
@@ -75,7 +75,7 @@ def recorded(encoder: Encoder) -> Iterator[list[Record]]:
         yield found
 
 
-def _seen(inputs: dict[str, Tensor], encoder: Encoder) -> tuple[Tensor, Tensor]:
+def seen(inputs: Mapping[str, Tensor], encoder: Encoder) -> tuple[Tensor, Tensor]:
     """Return which tokens are real, and which of them see each other."""
     token_ids = inputs["token_ids"]
     tokens = inputs.get("padding_mask")

@@ -170,6 +170,10 @@ class Theseus(DistributedStep, keras.Model):
         total = ops.cast(mean, "float32") * rows
         return {"task": Term(total, rows, 0.0, 1.0)}, {"task_loss": (total, rows)}
 
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the count of the loss: the rows."""
+        return {"task": ops.cast(ops.shape(batch["token_ids"])[0], "float32")}
+
     def probability(self) -> Tensor:
         """Return the probability of a replacement at the present step."""
         if not callable(self.replace):
