@@ -40,7 +40,7 @@ from kerasplm.distillation.comparing import rows_per_second
 from kerasplm.distillation.job import DistillationJob
 from kerasplm.distillation.students import write_student
 from kerasplm.families import FAMILIES
-from kerasplm.files import read_json, write_json, write_text
+from kerasplm.files import write_json, write_text
 from kerasplm.finetuning import finetune
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
@@ -106,10 +106,12 @@ def begin_teacher(folder: Path, vocab: Path, seed: int = 0) -> Path:
 
 def student_config(teacher: Path, file: Path) -> Path:
     """Write the configuration of a student: that of the teacher, with fewer layers."""
-    (source,) = teacher.glob("*config.json")
-    data = read_json(source)
-    own = {name: x for name, x in data.get("kerasplm", {}).items() if name != "head"}
-    write_json(file, {**data, "num_hidden_layers": LAYERS, "kerasplm": own})
+    from kerasplm.encoder import Encoder
+    from kerasplm.saving import config_data
+
+    encoder: Any = load(teacher)
+    small = Encoder(encoder.config.replace(num_hidden_layers=LAYERS))
+    write_json(file, config_data(small, FAMILIES[encoder.load_report.family]))
     return file
 
 

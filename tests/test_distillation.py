@@ -183,7 +183,9 @@ def test_fit_leaves_the_teacher_alone(pair, tiny_batch, tmp_path):
     mine = {id(v) for v in model.variables}
     assert not mine & {id(v) for v in teacher.variables}
     assert len(model.projection.dense) == 2
-    model.compile(plm.AdamW(1e-2))
+    model.accumulation = 2
+    scaled = keras.optimizers.LossScaleOptimizer(plm.AdamW(1e-2), initial_scale=8.0)
+    model.compile(scaled)
     data = tf.data.Dataset.from_tensors(tiny_batch).repeat(30)
     history = model.fit(data, epochs=2, verbose=0, shuffle=False).history
     assert history["loss"][1] < 0.7 * history["loss"][0]
@@ -331,13 +333,3 @@ def test_models_that_do_not_fit(tiny_config):
             plm.Distillation(*pair, **choices)
     with pytest.raises(ConfigError, match="projection must be one of"):
         plm.Distillation(encoder, plm.Encoder(tiny_config), projection="two")
-
-
-def test_accumulation_and_float16(pair, tiny_batch):
-    """The steps of pre-training serve here too."""
-    model = plm.Distillation(*pair)
-    model.accumulation = 2
-    model.compile(keras.optimizers.LossScaleOptimizer(plm.AdamW(1e-3)))
-    data = tf.data.Dataset.from_tensors(tiny_batch).repeat(2)
-    logs = model.fit(data, verbose=0, shuffle=False).history
-    assert np.isfinite(logs["loss"]).all()

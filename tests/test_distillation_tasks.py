@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import kerasplm as plm
+from kerasplm import finetuning
 from kerasplm.cli import app
 from kerasplm.distillation import comparing, job
 from kerasplm.distillation.students import check_vocabularies, first_layers
@@ -21,7 +22,8 @@ TASK += ("--learning-rate", 3e-3, "--max-length", 20)
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    """Measure speed by one pass."""
+    """Measure speed by one pass; the SavedModel is that of every fine-tuning."""
+    monkeypatch.setattr(finetuning, "export", lambda *_: None)
     quick = functools.partial(comparing.compare, seconds=0.0)
     monkeypatch.setattr(job, "compare", quick)
 
@@ -59,7 +61,7 @@ def config(tmp_path_factory):
 def test_two_stages(done, place, config, tmp_path):
     out = tmp_path / "out"
     more = ("--student-config", config, "--family", "tinybert", "--cache-answers")
-    more += ("--set", "intermediate.epochs=3", "--set", "prediction.epochs=4")
+    more += ("--set", "intermediate.epochs=2", "--set", "prediction.epochs=3")
     told = distill(place, out, *more)
     assert "teacher and student" in told
     assert "times as fast" in (out / "comparison.md").read_text()
@@ -87,7 +89,7 @@ def test_two_stages(done, place, config, tmp_path):
     compared = json.loads((out / "comparison.json").read_text())
     teacher, student = compared["models"]
     assert teacher["scores"]["accuracy"] == done.scores["dev"]["accuracy"]
-    assert student["scores"]["accuracy"] > 0.8
+    assert student["scores"]["accuracy"] > 0.65
     assert student["parameters"] < teacher["parameters"]
     assert min(teacher["speed"], student["speed"]) > 0
     # What is finished is not done again.
@@ -101,7 +103,7 @@ def test_two_stages(done, place, config, tmp_path):
 
 def test_theseus(done, place, tmp_path):
     out = tmp_path / "out"
-    more = ("--method", "theseus", "--student-layers", 1, "--epochs", 2)
+    more = ("--method", "theseus", "--student-layers", 1, "--epochs", 1)
     distill(place, out, *more, "--replace-schedule", "linear")
     for stage in ("replacing", "finetuning"):
         model = plm.load(out / stage / "model", heads="classification")
