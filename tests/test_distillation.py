@@ -9,7 +9,6 @@ import tensorflow as tf
 
 import kerasplm as plm
 from kerasplm.distillation import losses
-from kerasplm.distillation.batches import one_dictionary, split_batch
 from kerasplm.distillation.maps import layer_map
 from kerasplm.distillation.recording import recorded
 from kerasplm.errors import CheckpointError, ConfigError
@@ -232,67 +231,6 @@ def test_mixed_precision(tiny_config, tiny_batch):
     terms, _ = model.outcome(tiny_batch)
     assert all(term.total.dtype == "float32" for term in terms.values())
     assert all(v.dtype == "float32" for v in model.projection.weights)
-
-
-def task_models(kind, config):
-    models = []
-    for hidden in (16, 8):
-        encoder = plm.Encoder(config.replace(hidden_size=hidden))
-        models.append(kind(encoder))
-    return models
-
-
-def choice_batch(batch):
-    return {name: np.stack([x, x[::-1]], 1) for name, x in batch.items()}
-
-
-KINDS = {
-    "classes": (lambda e: plm.Classifier(e, ["a", "b", "c"]), np.array([0, 2])),
-    "number": (lambda e: plm.Classifier(e, ["value"]), np.array([0.5, 2.0])),
-    "tags": (lambda e: plm.EntityTagger(e, ["PER"]), np.ones((2, 9), "int32")),
-    "spans": (
-        plm.SpanExtractor,
-        {"start_positions": np.array([5, 0]), "end_positions": np.array([6, 0])}
-        | {"is_impossible": np.array([0, 0])},
-    ),
-    "choices": (plm.MultipleChoice, np.array([0, 1])),
-}
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_answers_of_every_kind(name, tiny_config, tiny_batch):
-    kind, targets = KINDS[name]
-    teacher, student = task_models(kind, tiny_config)
-    batch = choice_batch(tiny_batch) if name == "choices" else tiny_batch
-    model = plm.Distillation(
-        teacher, student, losses={"prediction": 1, "hard": 0.5}, temperature=2.0
-    )
-    terms, measures = model.outcome(one_dictionary(batch, targets))
-    assert set(measures) == {"prediction_loss", "hard_loss"}
-    hard = student.objective(batch, targets, student(batch))
-    assert float(terms["hard"].value) == pytest.approx(0.5 * float(hard), rel=1e-6)
-    twin = kind(plm.Encoder(teacher.encoder.config))
-    twin.set_weights(teacher.get_weights())
-    same = plm.Distillation(teacher, twin, losses={"prediction": 1})
-    with tf.GradientTape() as tape:
-        loss = sum(t.value for t in same.outcome(batch)[0].values())
-    grads = tape.gradient(loss, [v.value for v in twin.trainable_variables])
-    largest = max(float(np.abs(tf.convert_to_tensor(g)).max()) for g in grads)
-    # Nothing is left to learn from an equal.
-    assert largest < 1e-5
-    layers = plm.Distillation(teacher, student, heads="mean")
-    check_counts(layers, batch)
-    assert all(float(t.total) > 0 for t in layers.outcome(batch)[0].values())
-
-
-def test_known_answers_spare_the_teacher(tiny_config, tiny_batch):
-    teacher, student = task_models(KINDS["classes"][0], tiny_config)
-    model = plm.Distillation(teacher, student, losses={"prediction": 1})
-    known = tiny_batch | {"teacher/logits": np.asarray(teacher(tiny_batch))}
-    one, two = (values(model.outcome(b)[0]) for b in (tiny_batch, known))
-    assert one == pytest.approx(two, rel=1e-6)
-    inputs, targets, answers = split_batch(known)
-    assert (set(inputs), targets, list(answers)) == (set(tiny_batch), None, ["logits"])
 
 
 def test_models_that_do_not_fit(tiny_config):

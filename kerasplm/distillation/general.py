@@ -62,17 +62,12 @@ class GeneralDistillation(PretrainingJob):
 
     def _model(self) -> keras.Model:
         check_vocabularies(self.teacher, str(self.vocab or self.model))
-        teacher = body_of(load(self.teacher, **self.fields_of_teacher))
+        teacher = body_of(load(self.teacher))
         student = load(str(self.model), family=self.family, **self.fields)
         model = Distillation(teacher, student, **self.choices.of_layers())
         if "fit_dense" in student.load_report.heads:
             take_projection(model, str(self.model), student.load_report.family)
         return model
-
-    @property
-    def fields_of_teacher(self) -> dict[str, Any]:
-        """Fields of `Config` that the teacher must share with the student."""
-        return {n: x for n, x in self.fields.items() if n == "attention"}
 
     def _facts(self, tokenizer: Any, records: Records) -> dict[str, Any]:
         chosen = dataclasses.asdict(self.choices)

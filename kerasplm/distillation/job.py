@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from kerasplm.distillation import stages as lessons
+from kerasplm.distillation.answers import check_answers
 from kerasplm.distillation.choices import Choices
 from kerasplm.distillation.comparing import Compared, compare, write_comparison
 from kerasplm.distillation.general import GeneralDistillation
@@ -177,6 +178,9 @@ class DistillationJob:
             teacher = self._teach_teacher(folder / "teacher", verbose)
         student = self._begin(folder / "student", teacher)
         check_vocabularies(teacher, student)
+        if "prediction" in self.plan:  # before hours of other stages
+            asked: Any = load(teacher, heads=cast(Heads, self._task().kind))
+            check_answers(asked, asked)
         settings: Settings | None = None
         for stage in self.plan:
             if stage == "general":
