@@ -37,6 +37,7 @@ from kerasplm.task_models import (
 
 _OBJECTIVES = "kerasplm.pretraining.objectives"
 _LAZY = {
+    "Distillation": "kerasplm.distillation.model",
     "Electra": "kerasplm.pretraining.electra",
     "FAMILIES": "kerasplm.families",
     "PretrainingJob": "kerasplm.pretraining.jobs",
@@ -45,6 +46,7 @@ _LAZY = {
     "SentenceIndex": "kerasplm.retrieval",
     "TASKS": "kerasplm.tasks",
     "Task": "kerasplm.tasks",
+    "Theseus": "kerasplm.distillation.theseus",
     "Tokenizer": "kerasplm.tokenizer",
     "causal_lm": _OBJECTIVES,
     "check_vocab": "kerasplm.vocabulary_tools",

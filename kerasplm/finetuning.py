@@ -14,6 +14,7 @@ from kerasplm.checkpoint import body_of, their_names
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.exporting import export
 from kerasplm.files import write_bytes, write_json, write_text
+from kerasplm.lessons import Lesson, Teach
 from kerasplm.report.card import model_card
 from kerasplm.report.outputs import EpochLogs, run_facts, write_details
 from kerasplm.report.pictures import curves
@@ -102,8 +103,18 @@ def train_prepared(
     *,
     verbose: int | str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    teach: Teach | None = None,
 ) -> Result:
-    """Do what `finetune` does, after the files were read."""
+    """Do what `finetune` does, after the files were read.
+
+    Args:
+        prepared: From `prepare`.
+        output: As for `finetune`.
+        verbose: As for `finetune`.
+        callbacks: As for `finetune`.
+        teach: Makes of the task's model, the features and the optimizer what is
+            trained; None trains the task's model.
+    """
     model, task, settings = prepared.model, prepared.task, prepared.settings
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
@@ -148,6 +159,10 @@ def _trained(
     with precision(settings.mixed_precision):
         optimizer = optimizer_of(settings, -(-total // settings.accumulation))
         network = task.model(encoder, settings=settings, optimizer=optimizer)
+        lesson = Lesson(network, network, features["train"])
+        if teach is not None:
+            lesson = teach(network, features, optimizer, settings)
+            network = lesson.network
     # Before hours of training: the result can be saved.
     their_names(network, family_of(network, settings.family))
     facts = run_facts(model, network, task, settings, splits)
@@ -157,24 +172,31 @@ def _trained(
     state = TrainingState(
         folder / "state",
         steps,
-        evaluate=lambda: judge.score(*watched),
-        metric=task.metric_name,
+        evaluate=lesson.evaluate or (lambda: judge.score(*watched)),
+        metric=lesson.metric or task.metric_name,
         save_steps=settings.save_steps,
         evaluations=settings.evaluations,
         patience=settings.patience,
     )
-    state.restore(network)
+    state.restore(lesson.model)
+
+    def batches(epoch: int, step: int) -> Any:
+        data = training_batches(lesson.features, settings, epoch, step)
+        return lesson.batches(data)
+
     fit_on(
-        network,
+        lesson.model,
         state,
         settings.epochs,
-        lambda epoch, step: training_batches(features["train"], settings, epoch, step),
+        batches,
         callbacks=[EpochLogs(folder / "tensorboard"), *callbacks],
         verbose=verbose,
     )
-    state.load_best(network)
+    state.load_best(lesson.model)
     result = Result(network, {}, state.history, state.seconds, folder)
-    for name in [name for name in splits if name != "train"]:
+    if lesson.evaluate is not None:
+        result.scores["dev"] = dict(lesson.evaluate())
+    for name in [name for name in splits if name != "train" and lesson.judged]:
         rows = splits[name].rows
         predictions, scores = judge.judged(rows, features[name])
         if scores:
@@ -183,7 +205,7 @@ def _trained(
             write_details(folder, task, settings, rows, features[name], predictions)
         if name in task.tests:
             task.submission(folder / task.tests[name], rows, predictions)
-    _write(result, task, tokenizer, settings, facts)
+    _write(result, task, tokenizer, settings, facts, lesson.metric)
     return result
 
 
@@ -251,21 +273,26 @@ def _write(
     tokenizer: Any,
     settings: Settings,
     told: dict[str, Any],
+    metric: str | None,
 ) -> None:
-    """Write the trained model in every form, its card, the scores and the picture."""
-    folder = result.folder
+    """Write the trained model in every form, its card, the scores and the picture.
+
+    With a metric of its own the training was not for the answers: they are not shown.
+    """
+    folder, judged = result.folder, metric is None
     save_checkpoint(
         result.model, folder / "model" / "model.ckpt", family=settings.family
     )
     save_tokenizer(tokenizer, folder / "model")
     save_task(folder / "model", task, settings)
     # Words are not segmented in graph.
-    if isinstance(tokenizer, tf.Module) and isinstance(result.model, Classifier):
+    classifies = judged and isinstance(result.model, Classifier)
+    if classifies and isinstance(tokenizer, tf.Module):
         export(result.model, tokenizer, folder / "saved_model")
     facts = {
         "task": task.name,
         "kind": task.kind,
-        "metric": task.metric_name,
+        "metric": metric or task.metric_name,
         "scores": result.scores,
         "parameters": result.model.count_params(),
         "seconds": round(result.seconds, 1),
@@ -273,9 +300,10 @@ def _write(
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
     }
-    write_text(folder / "model" / "README.md", model_card(told, facts))
+    if judged:
+        write_text(folder / "model" / "README.md", model_card(told, facts))
     reporting.write_history(result.history, folder / "history.csv")
-    png = curves(result.history, task.name, task.metric_name)
+    png = curves(result.history, task.name, metric or task.metric_name)
     write_bytes(folder / "learning_curve.png", png)
     # The last file: a run that has it is finished.
     write_json(folder / "results.json", facts)

@@ -148,6 +148,8 @@ def save_huggingface(
     """
     from safetensors.numpy import save_file
 
+    if len(whole := getattr(model, "networks", [model])) == 1:
+        model = whole[0]
     encoder = checkpoint.body_of(model)
     name = encoder.family or "bert"
     if name not in _CLASSES:
@@ -156,7 +158,8 @@ def save_huggingface(
             f"{', '.join(_CLASSES)} can"
         )
     kind, classes = _CLASSES[name]
-    heads = checkpoint.heads_of(model)
+    # Theirs passes over a student's projection, which TinyBERT's code reads.
+    heads = tuple(h for h in checkpoint.heads_of(model) if h != "fit_dense")
     if heads not in classes:
         raise FamilyError(f"transformers has no {kind} with the heads {heads}")
     config = _config(encoder.config, kind)

@@ -24,9 +24,7 @@ ROOT = Path(os.environ.get("KERASPLM_GOLDENS", COMPACT))
 HIDDEN, LOGITS, LOSS = 2e-5, 1e-4, 1e-5
 
 # Reference data of parts that this package does not have yet.
-LATER = {
-    "distillation": "TinyBERT distillation",
-}
+LATER: dict[str, str] = {}
 # Fine-tuned heads that give something for each token.
 HEADS = {
     "squad": "finetune_span",

@@ -55,6 +55,9 @@ def weights_of(name, tiny_config):
         reads = plm.Encoder(encoder.config.replace(attention="bidirectional"))
         model = SpanExtractor(reads, head=spans[path])
         weights |= checkpoint.named_weights(model)
+    if "fit_dense/{w}" in table:
+        teacher = plm.Encoder(encoder.config.replace(hidden_size=16))
+        weights |= checkpoint.named_weights(plm.Distillation(teacher, encoder))
     return weights
 
 

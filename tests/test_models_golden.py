@@ -35,6 +35,7 @@ KNOWN = {
     "foreign",
     "pytorch",  # tests/test_pytorch_golden.py
     "seq2seq",  # tests/test_seq2seq_golden.py
+    "distillation",  # tests/test_distillation_golden.py
     "helpers",
     "tokenizers",
     "tokenizer_bert4keras",

@@ -77,15 +77,16 @@ WOBERT = Family(
 )
 
 # A student keeps its layer to the teacher's width; without that it is a BERT.
+PROJECTION: dict[str, Entry] = {"fit_dense/{w}": "fit_dense/{w}"}
 TINYBERT = Family(
     name="tinybert",
     title="TinyBERT (general and task-specific students)",
     source="huawei-noah/Pretrained-Language-Model TinyBERT/transformer/modeling.py",
     paper="arXiv:1909.10351",
-    weights=BERT.weights,
+    weights=TABLES | LAYERS | POOLER | HEADS | PROJECTION,
     required=BERT.required,
     gelu="gelu_erf",
-    other=(*OTHER_HEADS, "fit_dense/.*"),
+    other=OTHER_HEADS,
     path_hint="tinybert",
     hint_only=True,
     config_file="config.json",

@@ -114,7 +114,7 @@ class DistributedStep:
                 inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
                 inner._all_reduce_sum_gradients = list
             forward = tf.function(
-                lambda batch: self.outcome(batch, training=False)[1]
+                lambda batch: self.outcome(batch, training=False)[1], autograph=False
             ).get_concrete_function(spec)
             it.measures = {
                 name: tuple(total.shape)

@@ -168,6 +168,35 @@ def comparison(rows: Sequence[tuple[str, float, float | None]], title: str) -> b
     return _png(figure)
 
 
+def side_by_side(
+    names: Sequence[str], measures: Mapping[str, Sequence[float]], title: str
+) -> bytes:
+    """Draw several measures of the same models, each with a scale of its own.
+
+    Args:
+        names: Of the models.
+        measures: For each measure one value for each model.
+        title: What is compared.
+
+    Returns:
+        A PNG file.
+    """
+    count = len(measures)
+    figure = _figure(1.2 + 2.6 * count, 1.2 + 0.5 * len(names))
+    panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
+    at = np.arange(len(names))
+    for axis, (measure, values) in zip(panels, measures.items(), strict=True):
+        bars = axis.barh(at, values, 0.6)
+        axis.bar_label(bars, fmt="%.4g", padding=3, fontsize=8)
+        axis.set_xlabel(_drawable(measure), parse_math=False, fontproperties=_font(9))
+        axis.margins(x=0.25)
+    labels = [_label(name, n, most=40) for n, name in enumerate(names)]
+    panels[0].set_yticks(at, labels, parse_math=False, fontproperties=_font(9))
+    panels[0].invert_yaxis()
+    figure.suptitle(_drawable(title), parse_math=False, fontproperties=_font(10))
+    return _png(figure)
+
+
 def _figure(width: float, height: float) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

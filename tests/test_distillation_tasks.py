@@ -1,0 +1,159 @@
+"""`kerasplm distill` on a task: stages, resume, reports, both methods."""
+
+import functools
+import json
+import shutil
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import kerasplm as plm
+from kerasplm import finetuning
+from kerasplm.cli import app
+from kerasplm.distillation import comparing, job
+from kerasplm.distillation.students import check_vocabularies, first_layers
+from kerasplm.errors import ConfigError, VocabError
+from tests.reviews import VOCAB
+
+TASK = ("--task", "chnsenticorp", "--set", "save_steps=3", "--batch-size", 16)
+TASK += ("--learning-rate", 3e-3, "--max-length", 20)
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """Measure speed by one pass; the SavedModel is that of every fine-tuning."""
+    monkeypatch.setattr(finetuning, "export", lambda *_: None)
+    quick = functools.partial(comparing.compare, seconds=0.0)
+    monkeypatch.setattr(job, "compare", quick)
+
+
+def distill(place, output, *more, teacher=None, data=True):
+    command = ["distill", "--teacher", teacher or place / "out" / "model"]
+    command += ["--output", output, *more]
+    if data:
+        command += ["--data", place / "data", *TASK]
+    done = CliRunner().invoke(app, [str(word) for word in command])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """A student of TinyBERT's family, narrower than its teacher."""
+    file = tmp_path_factory.mktemp("config") / "student.json"
+    sizes = {
+        "vocab_size": 7,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "max_position_embeddings": 24,
+        "hidden_act": "gelu",
+        "initializer_range": 0.2,
+    }
+    file.write_text(json.dumps(sizes))
+    return file
+
+
+def test_two_stages(done, place, config, tmp_path):
+    out = tmp_path / "out"
+    more = ("--student-config", config, "--family", "tinybert", "--cache-answers")
+    more += ("--set", "intermediate.epochs=2", "--set", "prediction.epochs=3")
+    told = distill(place, out, *more)
+    assert "teacher and student" in told
+    assert "times as fast" in (out / "comparison.md").read_text()
+    assert sorted(f.name for f in out.iterdir() if f.name[0] != ".") == [
+        "comparison.json",
+        "comparison.md",
+        "comparison.png",
+        "intermediate",
+        "prediction",
+        "student",
+    ]
+    first = json.loads((out / "intermediate" / "results.json").read_text())
+    assert first["metric"] == "closeness"
+    assert set(first["scores"]) == {"dev"}
+    assert not (out / "intermediate" / "saved_model").exists()
+    history = (out / "intermediate" / "history.csv").read_text().splitlines()
+    at = history[0].split(",").index("val_loss")
+    losses = [float(line.split(",")[at]) for line in history[1:]]
+    assert losses[-1] < losses[0]
+    assert list((out / "prediction" / "answers").glob("*.npz"))
+    model = plm.load(out / "prediction" / "model", heads="classification")
+    assert model.load_report.family == "tinybert"
+    assert (model.activation, model.dropout.rate) == ("relu", 0.0)
+    assert model.encoder.config.hidden_size == 8
+    compared = json.loads((out / "comparison.json").read_text())
+    teacher, student = compared["models"]
+    assert teacher["scores"]["accuracy"] == done.scores["dev"]["accuracy"]
+    assert student["scores"]["accuracy"] > 0.65
+    assert student["parameters"] < teacher["parameters"]
+    assert min(teacher["speed"], student["speed"]) > 0
+    # What is finished is not done again.
+    files = [out / stage / "results.json" for stage in ("intermediate", "prediction")]
+    before = [file.stat().st_mtime_ns for file in files]
+    distill(place, out, *more)
+    assert [file.stat().st_mtime_ns for file in files] == before
+    with pytest.raises(ConfigError, match="holds a run with other distillation"):
+        distill(place, out, *more, "--temperature", 2)
+
+
+def test_theseus(done, place, tmp_path):
+    out = tmp_path / "out"
+    more = ("--method", "theseus", "--student-layers", 1, "--epochs", 1)
+    distill(place, out, *more, "--replace-schedule", "linear")
+    for stage in ("replacing", "finetuning"):
+        model = plm.load(out / stage / "model", heads="classification")
+        assert model.encoder.config.num_hidden_layers == 1
+    compared = json.loads((out / "comparison.json").read_text())
+    assert compared["models"][1]["scores"]["accuracy"] > 0.8
+    assert "student" in (out / "comparison.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--student-layers", 1, "--method", "x"), "method must be one of tinybert"),
+        (("--student-layers", 1, "--stages", "replacing"), "the stages of tinybert"),
+        (("--student-layers", "a"), "expected N or N1,N2, found 'a'"),
+        (("--student-layers", 9), "expected layers from 0 to 1"),
+        ((), "expected one of: a student"),
+        (("--student-layers", 1, "--stages", "general"), "needs data of pre-train"),
+        (("--student-layers", 1, "--alpha", 2), r"alpha must be in \[0, 1\]"),
+        (("--student-layers", 1, "--set", "x.epochs=2"), "Received: x"),
+        (("--student-layers", 1, "--set", "method=fgm"), "without another method"),
+        (("--student-layers", 1, "--augment", 2), "--augment needs --augment-model"),
+        (("--student-layers", 1, "--general-set", "steps=2"), "needs --general-steps"),
+    ],
+)
+def test_mistakes_are_told(done, place, tmp_path, words, message):
+    with pytest.raises(ConfigError, match=message):
+        distill(place, tmp_path / "out", *words)
+
+
+def test_vocabularies_are_compared_by_content(place, tmp_path):
+    shutil.copytree(place / "model", tmp_path / "m")
+    check_vocabularies(place / "model", tmp_path / "m")
+    words = [*VOCAB[:-2], VOCAB[-1], VOCAB[-2]]
+    (tmp_path / "m" / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
+    number = len(VOCAB) - 2
+    with pytest.raises(VocabError, match=f"id {number} is '{VOCAB[-2]}' and "):
+        check_vocabularies(place / "model", tmp_path / "m")
+
+
+def test_first_layers(tiny_config, tiny_batch):
+    teacher = plm.Encoder(tiny_config)
+    student = first_layers(teacher, [1])
+    states = teacher(tiny_batch, return_hidden_states=True)["hidden_states"]
+    mine = student(tiny_batch, return_hidden_states=True)["hidden_states"]
+    np.testing.assert_array_equal(mine[0], states[0])
+    for one, two in zip(
+        student.blocks[0].get_weights(), teacher.blocks[1].get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+    shared = plm.Encoder(tiny_config.replace(num_hidden_groups=1))
+    with pytest.raises(ConfigError, match="share weights"):
+        first_layers(shared, 1)
