@@ -37,6 +37,7 @@ from kerasplm.task_models import (
 
 _OBJECTIVES = "kerasplm.pretraining.objectives"
 _LAZY = {
+    "ContextualAugmenter": "kerasplm.augmentation",
     "Electra": "kerasplm.pretraining.electra",
     "FAMILIES": "kerasplm.families",
     "PretrainingJob": "kerasplm.pretraining.jobs",
@@ -46,6 +47,8 @@ _LAZY = {
     "TASKS": "kerasplm.tasks",
     "Task": "kerasplm.tasks",
     "Tokenizer": "kerasplm.tokenizer",
+    "WordVectors": "kerasplm.augmentation",
+    "augment_task": "kerasplm.augmentation",
     "causal_lm": _OBJECTIVES,
     "check_vocab": "kerasplm.vocabulary_tools",
     "electra_model": "kerasplm.pretraining.starting",

@@ -11,6 +11,7 @@ from rich.markup import escape
 from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
 from kerasplm import (
+    cli_augment,
     cli_finetune,
     cli_generate,
     cli_predict,
@@ -62,6 +63,7 @@ app.command()(cli_predict.predict)
 app.command()(cli_predict.embed)
 app.command()(cli_generate.generate)
 app.command()(cli_finetune.tasks)
+app.command()(cli_augment.augment)
 app.command()(cli_pretraining_data.pretraining_data)
 app.command()(cli_pretrain.pretrain)
 

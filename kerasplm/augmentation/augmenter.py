@@ -125,11 +125,13 @@ class ContextualAugmenter:
             A list for each text.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
-        places = self.places(texts)
-        return [
-            self.wordings(text, found, copies, np.random.default_rng([seed, n]))
-            for n, (text, found) in enumerate(zip(texts, places, strict=True))
-        ]
+        if copies < 1:
+            raise ConfigError(f"copies must be positive. Received: {copies}")
+        found = []
+        for n, (text, places) in enumerate(zip(texts, self.places(texts), strict=True)):
+            drawn = self.draws(text, places, copies, np.random.default_rng([seed, n]))
+            found.append([other for other in dict.fromkeys(drawn) if other != text])
+        return found
 
     def places(
         self, texts: Sequence[str], fixed: Sequence[Sequence[Span]] | None = None
@@ -160,7 +162,7 @@ class ContextualAugmenter:
             self._known.popitem(last=False)
         return found
 
-    def wordings(
+    def draws(
         self,
         text: str,
         places: Sequence[Place],
@@ -168,7 +170,7 @@ class ContextualAugmenter:
         rng: np.random.Generator,
         same_length: bool = False,
     ) -> list[str]:
-        """Draw other wordings of a text.
+        """Draw wordings of a text; equal ones and the text itself are among them.
 
         Args:
             text: The text.
@@ -177,9 +179,6 @@ class ContextualAugmenter:
             rng: What is drawn from.
             same_length: Take only substitutes as long as the word, so that every
                 character keeps its place.
-
-        Returns:
-            The different ones, without the text itself.
         """
         usable = []
         for place in places:
@@ -189,16 +188,15 @@ class ContextualAugmenter:
                 usable.append((place, words))
         chosen = rng.random((copies, len(usable)))
         replaced = rng.random((copies, len(usable))) < self.probability
-        found: dict[str, None] = {}
+        found = []
         for picks, flags in zip(chosen, replaced, strict=True):
             pieces, at = [], 0
             for (place, words), pick, flag in zip(usable, picks, flags, strict=True):
                 if flag:
                     pieces += [text[at : place.start], words[int(pick * len(words))]]
                     at = place.end
-            found["".join([*pieces, text[at:]])] = None
-        found.pop(text, None)
-        return list(found)
+            found.append("".join([*pieces, text[at:]]))
+        return found
 
     def _place(self, text: str, start: int, end: int, guessed: Sequence[str]) -> Place:
         word, words = text[start:end], list(guessed)
