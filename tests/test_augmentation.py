@@ -107,8 +107,7 @@ def best_words(text, word, count, language):
 
 
 @pytest.mark.parametrize("word", ["干净", "热情"])
-def test_substitutes_are_the_best_words_of_the_model(word, monkeypatch):
-    monkeypatch.setattr("kerasplm.augmentation.substitutes._WIDE", 400)
+def test_substitutes_are_the_best_words_of_the_model(word):
     text = TEXTS[0]
     [places] = augmenter(mask_share=0.0, candidates=4).places([text])
     [found] = [p.words for p in places if text[p.start : p.end] == word]
@@ -164,8 +163,7 @@ def test_what_rounding_could_change_is_asked_alone(monkeypatch):
     assert augmenter(candidates=5).places(TEXTS) == unsure
 
 
-def test_beam_fills_each_token_given_the_ones_before(monkeypatch):
-    monkeypatch.setattr("kerasplm.augmentation.substitutes._WIDE", 400)
+def test_beam_fills_each_token_given_the_ones_before():
     text, word, language = TEXTS[0], "干净", Chinese()
     own, network = tokenizer(), model()
     [ids] = own.tokenize(text)

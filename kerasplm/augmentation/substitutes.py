@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasplm.augmentation.filling import Filled, Hypothesis, extended, joint
+from kerasplm.augmentation.filling import EXTRA, Filled, Hypothesis, extended, joint
 from kerasplm.augmentation.guessing import Best, Guesser, Masked
 from kerasplm.augmentation.languages import Language, Span
 from kerasplm.errors import ConfigError
@@ -96,7 +96,7 @@ class MaskedWords:
                 f"stand for a word of the language ({type(language).__name__}): "
                 "another language, or another model"
             )
-        wide = max(_WIDE, 2 * candidates) + 1
+        wide = max(_WIDE, 2 * candidates) + EXTRA
         self.guess = Guesser(model, tokenizer, allowed, wide, max_length)
         self.vocab, self.mask = vocab, tokenizer.mask_id
         self.language, self.candidates = language, candidates
