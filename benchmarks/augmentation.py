@@ -14,11 +14,11 @@ its reviews, with a BERT of random weights:
 
 All take the same words of jieba and the same choice of candidates, and each way runs
 once before it is timed; then they run in turn. Texts are cut to the `--characters`
-first characters, so that the slow way ends. Columns: the median seconds of a run, texts
-and words per second, how many times as fast as the first way, and the share of its
-substitutes that the way finds, too. (With random weights masking several words at once
-changes the scores much less or more than with trained ones: `--model` takes a
-checkpoint.)
+first characters, so that the slow way ends. Columns: the median seconds of a run, those of
+all cores together (which tell more where others use the machine too), texts and words
+per second, how many times as fast as the first way, and the share of its
+substitutes that the way finds, too. `--model` takes a checkpoint instead of random
+weights.
 """
 
 import argparse
@@ -139,11 +139,13 @@ def measure(model: keras.Model, tokenizer: plm.PythonTokenizer, args) -> list[tu
     }
     found = {name: run(texts) for name, run in ways.items()}
     times: dict[str, list[float]] = {name: [] for name in ways}
+    work: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(args.runs):
         for name, run in ways.items():
-            begin = time.perf_counter()
+            begin, before = time.perf_counter(), time.process_time()
             run(texts)
             times[name].append(time.perf_counter() - begin)
+            work[name].append(time.process_time() - before)
     first = found["one word at a time"]
     words = sum(map(len, first))
     base = statistics.median(times["one word at a time"])
@@ -151,6 +153,7 @@ def measure(model: keras.Model, tokenizer: plm.PythonTokenizer, args) -> list[tu
         (
             name,
             (seconds := statistics.median(times[name])),
+            statistics.median(work[name]),
             len(texts) / seconds,
             words / seconds,
             base / seconds,
@@ -174,7 +177,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--candidates", type=int, default=15)
     args = parser.parse_args()
-    columns = ("way", "seconds", "texts/s", "words/s", "times as fast", "shared")
+    columns = ("way", "seconds", "work", "texts/s", "words/s", "times as fast")
+    columns += ("shared",)
     if args.model:
         tokenizer = plm.load_tokenizer(args.model, in_graph=False)
         model = plm.load(args.model, heads="pretraining")

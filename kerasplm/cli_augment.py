@@ -131,7 +131,8 @@ def augment(
             progress=progress,
         )
     print_table(str(found.output), ("", ""), found.table())
-    print_table("samples", ("text", "reworded"), found.samples)
+    pairs = [(("text", old), ("reworded", new)) for old, new in found.samples]
+    print_table("samples", ("", ""), [row for pair in pairs for row in pair])
 
 
 @contextlib.contextmanager

@@ -47,7 +47,12 @@ def test_chinese_words():
         ("干净", "整洁", True),
         ("干净", "干净", False),
         ("干净", "肮脏", False),
-        ("好看", "难看", True),
+        ("好看", "难看", False),
+        ("干净", "粗糙", False),
+        ("粗糙", "精致", False),
+        ("电影", "垃圾", False),
+        ("干净", "宽敞", True),
+        ("电影", "电视", True),
         ("好人", "坏人", False),  # opposites inside of words
         ("喜欢", "不满", False),
         ("喜欢", "讨厌", False),
@@ -72,6 +77,9 @@ def test_english_words():
         ("happy", "unhappy", False),
         ("care", "careless", False),
         ("Good", "bad", False),
+        ("superb", "boring", False),
+        ("film", "mess", False),
+        ("good", "superb", True),
         ("see", "never", False),
         ("see", "3d", False),
     ):

@@ -38,8 +38,10 @@ class ContextualAugmenter:
     Each word that carries matter may be replaced: by what the masked language model
     proposes in its place (it sees the masked and the original text), and by its
     nearest neighbours in `vectors`. In English the model proposes for words of one
-    token, the vectors for words of several. Negations, stop words, numbers, names, and
-    opposites as replacements are left out, so that the label of a text holds.
+    token, the vectors for words of several. Stop words, numbers, names and negations
+    are not touched, and no word is replaced by an opposite, or by praise or blame
+    where it is neither, as far as the lists of `kerasplm.augmentation` know: so the
+    label of a text holds.
 
     Args:
         model: A `PretrainedModel` with an MLM head: `load(x, heads="pretraining")`.

@@ -51,8 +51,8 @@ class Chinese:
     """Words of jieba with two characters or more, and single content characters.
 
     Stop words, numbers, names (by jieba's tags), negations and what is not Chinese
-    are left alone; candidates are words of jieba's dictionary that are none of these
-    and no opposite.
+    are left alone; candidates are words of jieba's dictionary that are none of these,
+    no opposite, and neither praise nor blame where the word is not.
 
     Raises:
         DataError: jieba is not installed.
@@ -93,13 +93,14 @@ class Chinese:
         return start in self._frequencies
 
     def accepts(self, word: str, candidate: str) -> bool:
-        """Whether it is a content word and no opposite."""
+        """Whether it is a content word, no opposite, and of no other tone."""
         return (
             candidate != word
             and _is_han(candidate)
             and self._frequencies.get(candidate, 0) >= _RARE
             and self._is_content(candidate, self._tags.get(candidate, "x"))
             and not _opposed(word, candidate)
+            and _tone_zh(candidate) in (0, _tone_zh(word))
         )
 
     def styled(self, word: str, candidate: str) -> str:
@@ -142,7 +143,7 @@ class English:
         return True
 
     def accepts(self, word: str, candidate: str) -> bool:
-        """Whether it is a content word and no opposite."""
+        """Whether it is a content word, no opposite, and of no other tone."""
         word, candidate = word.lower(), candidate.lower()
         return (
             candidate != word
@@ -150,6 +151,7 @@ class English:
             and candidate not in lexicon_en.STOP_WORDS
             and candidate not in lexicon_en.OPPOSITES.get(word, ())
             and not _negated(word, candidate)
+            and _tone_en(candidate) in (0, _tone_en(word))
         )
 
     def styled(self, word: str, candidate: str) -> str:
@@ -227,3 +229,18 @@ def _negated(one: str, other: str) -> bool:
         return True
     stems = {word.removesuffix("ful").removesuffix("less") for word in (one, other)}
     return len(stems) == 1 and (one.endswith("less") or other.endswith("less"))
+
+
+def _tone_zh(word: str) -> int:
+    """Return 1 for praise, -1 for blame, else 0; whole words tell before parts."""
+    terms = {word}, set(word)
+    for found in terms:
+        tone = bool(found & lexicon_zh.PRAISE) - bool(found & lexicon_zh.BLAME)
+        if tone:
+            return tone
+    return 0
+
+
+def _tone_en(word: str) -> int:
+    """Return 1 for praise, -1 for blame, else 0."""
+    return (word in lexicon_en.PRAISE) - (word in lexicon_en.BLAME)

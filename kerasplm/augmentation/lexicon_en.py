@@ -62,3 +62,18 @@ def _opposites() -> dict[str, frozenset[str]]:
 
 OPPOSITES = _opposites()
 """Word to the words that mean its opposite."""
+
+_PRAISE = """
+good great best better nice fine superb excellent perfect brilliant wonderful charming
+amazing awesome fantastic beautiful pretty lovely funny exciting clever smart delicious
+enjoyable pleasant happy glad fresh clean comfortable friendly helpful impressive
+memorable moving touching powerful entertaining delightful fun enjoy enjoyed love loved
+"""
+_BLAME = """
+bad worst worse poor awful terrible horrible nasty ugly boring dull stupid silly dirty
+annoying disappointing disappointed disgusting painful weak lame mediocre messy rude
+sad ridiculous pointless tedious bland stale broken waste wasted fail fails failed
+failure flawed hate hated mess pathetic shallow pretentious predictable
+"""
+PRAISE, BLAME = frozenset(_PRAISE.split()), frozenset(_BLAME.split())
+"""Words of praise and of blame."""

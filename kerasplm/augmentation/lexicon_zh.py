@@ -65,3 +65,18 @@ def _opposites() -> dict[str, frozenset[str]]:
 
 OPPOSITES = _opposites()
 """Term to the terms that mean its opposite; single characters count inside words."""
+
+_PRAISE = """
+好 美 优 佳 棒 赞 妙 香 爽 甜 靓 乐 喜 满意 舒适 舒服 干净 整洁 清洁 热情 热心 漂亮
+精彩 精致 完善 推荐 便宜 实惠 方便 安静 宽敞 明亮 新鲜 幸福 成功 出色 值得 有趣 感人
+温馨 贴心 周到 耐心 细心 丰富 豪华 超值 合理 流畅 清晰 耐用 结实 独特 正宗 开心 高兴
+可爱 感动 感谢 支持 划算 齐全 精细 过瘾 放心 先进 迅速 及时
+"""
+_BLAME = """
+坏 差 烂 糟 丑 臭 脏 苦 恶 劣 坑 骗 烦 厌 恨 痛 哭 怒 悔 怨 失望 粗糙 吵闹 嘈杂 昂贵
+冷淡 冷漠 空洞 乏味 枯燥 模糊 破旧 陈旧 简陋 潮湿 油腻 拖延 敷衍 马虎 卡顿 死机 退货
+投诉 浪费 上当 虚假 假货 垃圾 刺耳 难吃 难看 难闻 难听 难受 难过 伤心 生气 刻薄 懒散
+蛮横 狭窄 昏暗 破损 遗憾 缺点 毛病 失败 危险 霉味 刁难 做作 肤浅 平庸
+"""
+PRAISE, BLAME = frozenset(_PRAISE.split()), frozenset(_BLAME.split())
+"""Terms of praise and of blame; single characters count inside words."""
