@@ -248,6 +248,9 @@ def test_bad_input(tmp_path):
     ):
         with pytest.raises(ConfigError, match=message):
             augmented(task, data, place, **choices)
+    put(tmp_path / "bad", FILES["chid"])
+    with pytest.raises(ConfigError, match="a name without 'answer'"):
+        augmented("chid", tmp_path / "bad", tmp_path / "answers.json")
     with pytest.raises(DataError, match="no such file"):
         augmented("lcqmc", tmp_path / "nowhere", out)
     put(tmp_path / "bad", {"train.tsv": "a\tb\t7\n"})

@@ -149,6 +149,11 @@ def augment_task(
         "fill": fill,
     }
     layout = layout_of(task, files)
+    if layout.answers and "answer" in output.stem:
+        raise ConfigError(
+            f"{output}: expected a name without 'answer', which that of the file of "
+            "answers has"
+        )
     output.parent.mkdir(parents=True, exist_ok=True)
     with GrowingFile(output, facts).opened() as file:
         counts = Counts.restored(file.noted)
