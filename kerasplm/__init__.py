@@ -38,6 +38,7 @@ from kerasplm.task_models import (
 _OBJECTIVES = "kerasplm.pretraining.objectives"
 _LAZY = {
     "Distillation": "kerasplm.distillation.model",
+    "ContextualAugmenter": "kerasplm.augmentation",
     "Electra": "kerasplm.pretraining.electra",
     "FAMILIES": "kerasplm.families",
     "PretrainingJob": "kerasplm.pretraining.jobs",
@@ -48,6 +49,8 @@ _LAZY = {
     "Task": "kerasplm.tasks",
     "Theseus": "kerasplm.distillation.theseus",
     "Tokenizer": "kerasplm.tokenizer",
+    "WordVectors": "kerasplm.augmentation",
+    "augment_task": "kerasplm.augmentation",
     "causal_lm": _OBJECTIVES,
     "check_vocab": "kerasplm.vocabulary_tools",
     "electra_model": "kerasplm.pretraining.starting",

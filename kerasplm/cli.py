@@ -11,6 +11,7 @@ from rich.markup import escape
 from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
 from kerasplm import (
+    cli_augment,
     cli_distill,
     cli_finetune,
     cli_generate,
@@ -65,6 +66,7 @@ app.command()(cli_predict.embed)
 app.command()(cli_similar.similar)
 app.command()(cli_generate.generate)
 app.command()(cli_finetune.tasks)
+app.command()(cli_augment.augment)
 app.command()(cli_pretraining_data.pretraining_data)
 app.command()(cli_pretrain.pretrain)
 app.command()(cli_distill.distill)

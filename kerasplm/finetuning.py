@@ -126,7 +126,9 @@ def train_prepared(
     _check_fit(encoder, settings, task, tokenizer)
     with alone(folder):
         claim(folder, prepared.facts)
-        return _trained(prepared, folder, encoder, tokenizer, verbose, callbacks)
+        return _trained(
+            prepared, folder, encoder, tokenizer, verbose, callbacks, teach
+        )
 
 
 def _trained(
@@ -136,6 +138,7 @@ def _trained(
     tokenizer: Any,
     verbose: int | str,
     callbacks: Sequence[keras.callbacks.Callback],
+    teach: Teach | None,
 ) -> Result:
     """Train in a folder that nobody else writes into."""
     model, task, settings = prepared.model, prepared.task, prepared.settings

@@ -22,6 +22,8 @@ from kerasplm.tasks.formats.common import (
 from kerasplm.tasks.rows import Row, TextRow
 
 Column = str | int | tuple[str | int, ...]
+Located = tuple[Place, dict[str, Any], tuple[Any, Mapping[str, Any]]]
+"""A place, its fields; and the cells or the JSON object, with the key of each field."""
 FIELDS = ("text", "pair", "label", "id")
 # A first row with one of these is a header, unless its label is one of the task.
 _HEADER = frozenset(
@@ -72,16 +74,16 @@ def read_table(
         >>> rows = read_table([Path("mine.csv")], (), labelled=True, aliases={},
         ...     columns={"text": "review", "label": "stars"})  # doctest: +SKIP
     """
-    layout = _Layout(columns, separator, labels, aliases, number, keep, bool(labelled))
+    layout = TableLayout(
+        columns, separator, labels, aliases, number, keep, bool(labelled)
+    )
 
     def read_one(file: Path, into: Rows) -> Found:
-        records = layout.json if file.suffix in JSON_LINES else layout.rows
-        for place, record in records(file):
+        for place, record, _ in layout.records(file):
             label = record.get("label") if labelled is not False else None
-            if keep and record.get("keep", keep[1]) != keep[1]:
-                into.dropped[f"{keep[0]} is not {keep[1]!r}"] += 1
-            elif label is not None and label in drop:
-                into.dropped[f"label {label!r}"] += 1
+            reason = layout.dropped(record, label, drop)
+            if reason:
+                into.dropped[reason] += 1
             else:
                 if label is not None and number:
                     label = _number(place, label)
@@ -109,8 +111,18 @@ def _is_number(cell: str) -> bool:
         return False
 
 
-class _Layout:
-    """Where the fields stand in a file."""
+class TableLayout:
+    """Where the fields stand in a file.
+
+    Args:
+        columns: As for `read_table`.
+        separator: As for `read_table`.
+        labels: As for `Reader`.
+        aliases: As for `Reader`.
+        number: As for `read_table`.
+        keep: As for `read_table`.
+        must: Whether each row must have a label.
+    """
 
     def __init__(
         self,
@@ -149,8 +161,22 @@ class _Layout:
             )
         self.separator, self.number, self.keep = separator, number, keep
         self.labels, self.aliases = labels, aliases
+        self.header: list[str] | None = None
+        """Names of the columns, once a record of a file that has them is read."""
 
-    def json(self, file: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    def records(self, file: Path) -> Iterator[Located]:
+        """Give the fields of each record, and where they stand in the file."""
+        return self.json(file) if file.suffix in JSON_LINES else self.rows(file)
+
+    def dropped(
+        self, record: Mapping[str, Any], label: str | None, drop: Sequence[str]
+    ) -> str:
+        """Return why a record is left out; nothing if it is not."""
+        if self.keep and record.get("keep", self.keep[1]) != self.keep[1]:
+            return f"{self.keep[0]} is not {self.keep[1]!r}"
+        return f"label {label!r}" if label is not None and label in drop else ""
+
+    def json(self, file: Path) -> Iterator[Located]:
         """Give the records of a file of JSON lines."""
         if not all(self.names[field] for field in self.texts):
             raise Place(file).wrong("columns, as numbers name them", "JSON lines")
@@ -162,9 +188,13 @@ class _Layout:
             record["id"] = item.identifier(*self.names.get("id", ()))
             if self.keep and item.has(self.keep[0]):
                 record["keep"] = item.text(self.keep[0])
-            yield item.place, record
+            keys = {
+                field: next(key for key in self.names[field] if item.has(key))
+                for field in self.texts
+            }
+            yield item.place, record, (item.data, keys)
 
-    def rows(self, file: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    def rows(self, file: Path) -> Iterator[Located]:
         """Give the records of a file of columns."""
         comma = file.suffix == ".csv"
         layouts: dict[int, dict[str, int]] = {}
@@ -175,6 +205,7 @@ class _Layout:
                 # Numbers that skip columns say nothing of how many there are.
                 most = math.inf if header or self.dense else max(layouts)
                 if header:
+                    self.header = cells
                     continue
             at = layouts.get(int(min(len(cells), most)))
             if at is None:
@@ -188,7 +219,7 @@ class _Layout:
             record: dict[str, Any] = {field: cells[n] for field, n in at.items()}
             for field in record.keys() - set(self.texts):
                 record[field] = record[field].strip()
-            yield place, record
+            yield place, record, (cells, at)
 
     def cells(self, file: Path) -> Iterator[tuple[Place, list[str]]]:
         """Give the cells of each row of a file where nothing quotes."""

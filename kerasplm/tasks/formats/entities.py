@@ -20,7 +20,7 @@ from kerasplm.tasks.rows import Entity, EntityRow
 
 REPAIRED = "entity with a broken sequence of tags"
 MSRA_TYPES = {"nr": "PERSON", "ns": "LOCATION", "nt": "ORGANIZATION", "o": ""}
-_SEGMENTED = re.compile(r"(.+?)\d+", re.DOTALL)
+SEGMENTED = re.compile(r"(.+?)\d+", re.DOTALL)
 
 Sentence = list[tuple[Place, list[str]]]
 
@@ -95,12 +95,12 @@ def read_tags(
     """
 
     def read_one(file: Path, into: Rows) -> Found:
-        sentences = list(_sentences(file))
+        sentences = list(sentences_of(file))
         rows = [cells for sentence in sentences for _, cells in sentence]
         has_tags = bool(rows) and len(rows[0]) > 1
-        if all(_SEGMENTED.fullmatch(cells[0]) for cells in rows):
+        if all(SEGMENTED.fullmatch(cells[0]) for cells in rows):
             for cells in rows:
-                match = _SEGMENTED.fullmatch(cells[0])
+                match = SEGMENTED.fullmatch(cells[0])
                 cells[0] = match.group(1) if match else cells[0]
         use_tags = has_tags and labelled is not False
         closing = use_tags and closes([cells[-1] for cells in rows])
@@ -118,7 +118,8 @@ def read_tags(
     return collect(files, read_one, labelled)
 
 
-def _sentences(file: Path) -> Iterator[Sentence]:
+def sentences_of(file: Path) -> Iterator[Sentence]:
+    """Give the lines of each sentence: their places, and their cells."""
     sentence: Sentence = []
     columns = 0
     for place, line in lines_of(file):

@@ -21,6 +21,8 @@ class Format:
             tuple of files that are read together.
         label_file: Name of a file that may stand beside them and lists the labels.
         read_labels: Its reader.
+        beside: What the name of the file of answers has behind that of the texts; it
+            is read with a file that is given by itself.
 
     Example:
         >>> form = FORMATS["lcqmc"]  # doctest: +SKIP
@@ -33,6 +35,7 @@ class Format:
     names: Names
     label_file: str = ""
     read_labels: Callable[[Path], tuple[str, ...]] | None = None
+    beside: str = ""
 
     def labels(self, folder: str | Path) -> tuple[str, ...] | None:
         """Return the labels that the folder lists, or None if it does not.
@@ -47,6 +50,8 @@ class Format:
     def find(self, path: str | Path, split: str) -> list[Path]:
         """Return the files of a split: the path itself if it is a file.
 
+        A file of answers that the format puts beside it belongs to it.
+
         Args:
             path: A folder, or a file.
             split: "train", "dev", "test", or another that the format names.
@@ -57,7 +62,8 @@ class Format:
         """
         path = Path(path).expanduser()
         if path.is_file():
-            return [path]
+            answers = self.answers(path)
+            return [path, answers] if answers and answers.is_file() else [path]
         if not path.is_dir():
             raise DataError(f"{path}: no such file or folder")
         split = _SAME_SPLIT.get(split, split)
@@ -75,6 +81,10 @@ class Format:
             names = ", ".join(" + ".join(files) for files in same)
             raise DataError(f"{path}: expected one file for {split!r}, found {names}")
         return [path / name for name in found[0]]
+
+    def answers(self, path: Path) -> Path | None:
+        """Return where the answers to a file stand, if not in the file itself."""
+        return path.with_stem(path.stem + self.beside) if self.beside else None
 
     def has(self, folder: str | Path, split: str) -> bool:
         """Whether the folder holds the files of a split."""

@@ -201,6 +201,7 @@ FORMATS: Mapping[str, Format] = {
             ),
             **{"test1.1": ("test1.1.json",)},
         ),
+        beside="_answer",
     ),
     # Entities.
     "cluener": Format(read_spans, _JSON),
