@@ -9,6 +9,9 @@ read the keys of their text once, and no key is copied.
 Letters as in `next_token`.
 """
 
+import contextvars
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -16,6 +19,26 @@ import tensorflow as tf
 from kerasplm.masks import MASK_VALUE
 
 Tensor = Any
+# Rows below which small products are faster without oneDNN.
+_FEW = 8
+_xla: contextvars.ContextVar[bool] = contextvars.ContextVar("xla", default=False)
+
+
+def for_xla(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function, traced with operations that XLA knows.
+
+    XLA itself finds out what can be written in place, and how to multiply.
+    """
+
+    @functools.wraps(function)
+    def traced(*args: Any) -> Any:
+        token = _xla.set(True)
+        try:
+            return function(*args)
+        finally:
+            _xla.reset(token)
+
+    return traced
 
 
 def blocks(length: Tensor, width: int) -> Tensor:
@@ -27,38 +50,57 @@ def begun(new: Tensor, width: int, room: int) -> Tensor:
     """Return a cache that holds the source.
 
     Args:
-        new: Keys or values of the source (B, N, S, K); S may be 0.
+        new: Keys or values of the source (B, N, S, K).
         width: W.
         room: Tokens that will be generated at most (G).
 
     Returns:
-        (B * N, Q, W, K).
+        (B * N * Q, W, K), a tensor of its own.
     """
-    shape = tf.shape(new)
-    texts, length, size = shape[0], shape[2], new.shape[3]
-    count = blocks(length, width) + room
-    new = tf.pad(new, [[0, 0], [0, 0], [0, count * width - length], [0, 0]])
-    return tf.reshape(new, [texts * new.shape[1], count, width, size])
+    length, size = tf.shape(new)[2], new.shape[3]
+    more = (blocks(length, width) + room) * width - length
+    new = tf.pad(new, [[0, 0], [0, 0], [0, more], [0, 0]])
+    return tf.reshape(new, [-1, width, size])
 
 
-def write(cache: Tensor, new: Tensor, block: Tensor) -> Tensor:
-    """Put the keys or values of one token per hypothesis into a block.
+def empty(texts: Tensor, heads: int, room: int, width: int, like: Tensor) -> Tensor:
+    """Return a cache (B * N * G, W, K) without a source; K and type as of `like`."""
+    # Not zeros: equal ones may become one tensor, and each is written to.
+    shape = [texts * heads * room, width, like.shape[-1]]
+    return tf.raw_ops.Empty(shape=shape, dtype=like.dtype, init=True)
 
-    A scatter: TensorFlow does it within the old cache, without a copy.
+
+def places(texts: Tensor, heads: int, count: Tensor, block: Tensor) -> Tensor:
+    """Return where a block lies: (B * N,), one row of a cache per text and head.
 
     Args:
-        cache: (B * N, Q, W, K).
-        new: (R, N * K).
+        texts: B.
+        heads: N.
+        count: Q.
         block: Number of the block, a scalar.
     """
-    width, size = cache.shape[2], cache.shape[3]
-    rows = tf.shape(cache)[0]
+    return tf.range(texts * heads) * count + block
+
+
+def write(cache: Tensor, new: Tensor, at: Tensor) -> Tensor:
+    """Put the keys or values of one token per hypothesis into a block.
+
+    In place: the old cache must not be read any more. (A scatter would copy all of it:
+    within a loop TensorFlow does not see that nobody else needs it.)
+
+    Args:
+        cache: (B * N * Q, W, K).
+        new: (R, N * K).
+        at: From `places`.
+    """
+    width, size = cache.shape[1], cache.shape[2]
     if width > 1:
         new = tf.reshape(new, [-1, width, new.shape[1] // size, size])
         new = tf.transpose(new, [0, 2, 1, 3])
     new = tf.reshape(new, [-1, width, size])
-    at = tf.stack([tf.range(rows), tf.fill([rows], block)], axis=1)
-    return tf.tensor_scatter_nd_update(cache, at, new)
+    if _xla.get():
+        return tf.tensor_scatter_nd_update(cache, at[:, None], new)
+    return tf.raw_ops.InplaceUpdate(x=cache, i=at, v=new)
 
 
 def no_owners(texts: Tensor, width: int, room: int) -> Tensor:
@@ -118,19 +160,43 @@ def attend(
     Returns:
         (R, N * H).
     """
-    texts = tf.shape(bias)[0]
-    keys = tf.reshape(keys, [texts, heads, -1, keys.shape[-1]])
-    values = tf.reshape(values, [texts, heads, -1, values.shape[-1]])
-    q = tf.reshape(q, [texts, -1, heads, keys.shape[-1]])
-    # Products by einsum, which oneDNN does not take over: its batched product costs
-    # more to begin than these small ones take.
-    scores = tf.einsum("bwnk,bnpk->bnwp", q, keys)
-    if relative is not None:
-        scores += tf.einsum("bwnk,bpk->bnwp", q, relative)
-    # Softmax in float32, as in `Attention`.
-    weights = tf.nn.softmax(tf.cast(scores, tf.float32) + bias)
-    weights = tf.cast(weights, values.dtype)
-    out = tf.einsum("bnwp,bnph->bwnh", weights, values)
-    if relative is not None:
-        out += tf.einsum("bnwp,bph->bwnh", weights, relative)
-    return tf.reshape(out, [-1, heads * values.shape[-1]])
+    texts, width = tf.shape(bias)[0], tf.shape(q)[0] // tf.shape(bias)[0]
+    size, wide = keys.shape[-1], values.shape[-1]
+    keys = tf.reshape(keys, [texts, heads, -1, size])
+    values = tf.reshape(values, [texts, heads, -1, wide])
+    q = tf.transpose(tf.reshape(q, [texts, width, heads, size]), [0, 2, 1, 3])
+
+    def attended(product: Any) -> Tensor:
+        scores = product(q, keys, True)  # [B, N, W, P]
+        if relative is not None:
+            scores += product(q, relative[:, None], True)
+        # Softmax in float32, as in `Attention`.
+        weights = tf.nn.softmax(tf.cast(scores, tf.float32) + bias)
+        weights = tf.cast(weights, values.dtype)
+        out = product(weights, values, False)
+        if relative is not None:
+            out += product(weights, relative[:, None], False)
+        return out
+
+    if _xla.get():
+        out = attended(_product)
+    else:
+        out = tf.cond(
+            texts * width < _FEW,
+            lambda: attended(_small_product),
+            lambda: attended(_product),
+        )
+    out = tf.transpose(out, [0, 2, 1, 3])
+    return tf.reshape(out, [-1, heads * wide])
+
+
+def _product(x: Tensor, y: Tensor, turned: bool) -> Tensor:
+    return tf.matmul(x, y, transpose_b=turned)
+
+
+def _small_product(x: Tensor, y: Tensor, turned: bool) -> Tensor:
+    """Multiply by an operation that oneDNN does not take over.
+
+    To begin its batched product costs oneDNN more than this one takes as a whole.
+    """
+    return tf.raw_ops.BatchMatMulV3(x=x, y=y, Tout=x.dtype, adj_y=turned)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError
 from kerasplm.generation.beam import Beam
 from kerasplm.generation.bert4keras import ShrinkingBeam
+from kerasplm.generation.cache import for_xla
 from kerasplm.generation.constraints import Constraint
 from kerasplm.generation.next_token import NextToken
 from kerasplm.generation.sampling import Rows
@@ -171,6 +172,8 @@ class Decoder:
     def _graph(self, name: str, function: Callable[..., Any], *specs: Any) -> Any:
         """Return the compiled function, traced once for these specs."""
         if name not in self._graphs:
+            if self.jit_compile:
+                function = for_xla(function)
             # XLA needs to know all sizes: it takes those of each call.
             graph = self._graphs[name] = tf.function(
                 function,

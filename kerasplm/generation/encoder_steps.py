@@ -100,6 +100,8 @@ class EncoderSteps:
         x = x[:, 0]
         length = tf.shape(source["real"])[1]
         first = cache.blocks(length, width)
+        heads, texts = config.num_attention_heads, tf.shape(ends)[0]
+        at = cache.places(texts, heads, first + room, first + place)
         real = tf.pad(source["real"], [[0, 0], [0, first * width - length]])
         hidden = tf.where(real, 0.0, masks.MASK_VALUE)[:, None, None]
         hidden = tf.repeat(hidden, width, axis=2)
@@ -110,7 +112,7 @@ class EncoderSteps:
         elif config.position == "nezha":
             before = tf.range(first * width)[None] - ends[:, None]
             since = tf.repeat(tf.range(room) - place, width)[None]
-            since = tf.repeat(since, tf.shape(ends)[0], axis=0)
+            since = tf.repeat(since, texts, axis=0)
             distances = tf.concat([before, since], axis=1)
             relative = distance_rows(config, distances, x.dtype)
         new = []
@@ -125,10 +127,9 @@ class EncoderSteps:
                     q, k = self._rotated(q, rotary), self._rotated(k, rotary)
                 fresh = (k, attention.value(x))
                 pairs = zip(old, fresh, strict=True)
-                now = tuple(cache.write(*pair, first + place) for pair in pairs)
+                now = tuple(cache.write(*pair, at) for pair in pairs)
                 new.append(now)
                 q *= config.key_size**-0.5
-                heads = config.num_attention_heads
                 out = cache.attend(q, *now, bias, heads, relative)
                 return attention.output_dense(out)
 

@@ -42,11 +42,11 @@ class Seq2SeqSteps:
         hidden = tf.where(read["padding_mask"], 0.0, MASK_VALUE)[:, None, None]
         source = {"kept": kept, "hidden": hidden}
         texts = tf.shape(context)[0]
-        shape = [texts, config.num_attention_heads, 0, config.attention_head_size]
-        nothing = tf.zeros(shape, context.dtype)
+        heads = config.num_attention_heads
         # One place more: the start token, which all hypotheses of a text have.
         caches = [
-            tuple(cache.begun(nothing, width, room + 1) for _ in "kv") for _ in kept
+            tuple(cache.empty(texts, heads, room + 1, width, x) for x in pair)
+            for pair in kept
         ]
         memory: Any = {
             "caches": caches,
@@ -78,14 +78,16 @@ class Seq2SeqSteps:
             keys = tf.range(tf.shape(across)[-1])
             far = decoder.position_bias(place[None], keys)
             across += tf.cast(far, tf.float32)
-        x, new, heads = model.embedding(tokens), [], config.num_attention_heads
+        heads = config.num_attention_heads
+        at = cache.places(tf.shape(across)[0], heads, room, place)
+        x, new = model.embedding(tokens), []
         layers = zip(decoder.blocks, source["kept"], memory["caches"], strict=True)
         for block, kept, old in layers:
             attention, cross = block.attention, _cross(block)
             normed = block.attention_norm(x)
             fresh = (attention.key(normed), attention.value(normed))
             pairs = zip(old, fresh, strict=True)
-            now = tuple(cache.write(*pair, place) for pair in pairs)
+            now = tuple(cache.write(*pair, at) for pair in pairs)
             new.append(now)
             out = cache.attend(attention.query(normed), *now, bias, heads)
             x += attention.output_dense(out)
