@@ -120,7 +120,8 @@ class WithoutMemory:
         logits = self._logits(source, memory, tf.constant(0))
         return logits[::width], source, memory
 
-    def step(self, tokens, place, source, memory):
+    def step(self, tokens, parents, place, source, memory):
+        memory = tf.gather(memory, parents)
         here = tf.range(memory.shape[1]) == place
         memory = tf.where(here[None], tokens[:, None], memory)
         return self._logits(source, memory, place + 1), memory
@@ -171,7 +172,7 @@ class Fixed:
         first = tf.repeat(self.logits[-1:], texts, axis=0)
         return first, (), tf.zeros([texts * width, 1])
 
-    def step(self, tokens, place, source, memory):
+    def step(self, tokens, parents, place, source, memory):
         return tf.gather(tf.constant(self.logits), tokens), memory
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError
 from kerasplm.generation.beam import Beam
 from kerasplm.generation.bert4keras import ShrinkingBeam
+from kerasplm.generation.cache import for_xla
 from kerasplm.generation.constraints import Constraint
 from kerasplm.generation.next_token import NextToken
 from kerasplm.generation.sampling import Rows
@@ -171,6 +172,8 @@ class Decoder:
     def _graph(self, name: str, function: Callable[..., Any], *specs: Any) -> Any:
         """Return the compiled function, traced once for these specs."""
         if name not in self._graphs:
+            if self.jit_compile:
+                function = for_xla(function)
             # XLA needs to know all sizes: it takes those of each call.
             graph = self._graphs[name] = tf.function(
                 function,
@@ -191,12 +194,13 @@ class Decoder:
             given["inputs"], decoding.width, decoding.max_length
         )
         texts = tf.shape(given["inputs"]["token_ids"])[0]
+        rows = texts * decoding.width
         state = {
             "choice": self.strategy.start(texts, given["draws"]),
             "memory": memory,
+            "parents": tf.range(rows),
         }
         if self.constraint is not None:
-            rows = texts * decoding.width
             data = given["constraint"]
             state["place"] = self.constraint.start(data, rows, decoding.width)
         return state, tf.repeat(logits, decoding.width, axis=0), source
@@ -229,11 +233,9 @@ class Decoder:
         choice, parents = self.strategy.choose(choice, scores, given["limits"])
         state = {**state, "choice": choice}
         if parents is not None:
-            for name in ("memory", "place"):
-                if name in state:
-                    state[name] = keras.tree.map_structure(
-                        lambda x: tf.gather(x, parents), state[name]
-                    )
+            state["parents"] = parents
+            if constraint is not None:
+                state["place"] = tf.gather(state["place"], parents)
         if constraint is not None:
             state["place"] = constraint.advance(
                 given["constraint"], state["place"], self.strategy.last(choice)
@@ -244,7 +246,11 @@ class Decoder:
         """Let the model take the tokens that were chosen last."""
         choice = state["choice"]
         logits, memory = self.model.step(
-            self.strategy.last(choice), choice["count"] - 1, source, state["memory"]
+            self.strategy.last(choice),
+            state["parents"],
+            choice["count"] - 1,
+            source,
+            state["memory"],
         )
         return {**state, "memory": memory}, logits
 

@@ -7,7 +7,8 @@ row b * W + w is hypothesis w of text b; S tokens of the source, G places of the
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from keras import ops
+import keras
+import tensorflow as tf
 
 Tensor = Any
 
@@ -17,7 +18,7 @@ class NextToken(Protocol):
 
     `source` (what was read, one row per text: hypotheses share it) and `memory` (what
     was generated, one row per hypothesis) are nested dictionaries, lists and tuples of
-    tensors.
+    tensors. Rows of the memory that belong to hypotheses are the model's to reorder.
     """
 
     def begin(
@@ -37,12 +38,19 @@ class NextToken(Protocol):
         ...
 
     def step(
-        self, tokens: Tensor, place: Tensor, source: Any, memory: Any
+        self,
+        tokens: Tensor,
+        parents: Tensor,
+        place: Tensor,
+        source: Any,
+        memory: Any,
     ) -> tuple[Tensor, Any]:
         """Take one more token for each row.
 
         Args:
             tokens: (R,) int32, what was chosen last.
+            parents: (R,) int32, the row, as of the call before, that each row goes on
+                from.
             place: Number of tokens that were chosen before them, a scalar.
             source: From `begin`.
             memory: From the call before.
@@ -53,13 +61,12 @@ class NextToken(Protocol):
         ...
 
 
-def remember(memory: Tensor, new: Tensor, place: Tensor) -> Tensor:
-    """Write (R, N, 1, K) at one place of (R, N, G, K).
-
-    A scatter: TensorFlow does it within the old memory, without a copy.
-    """
-    rows, heads = ops.shape(memory)[0], memory.shape[1]
-    index = ops.arange(rows * heads, dtype="int32")
-    at = [index // heads, index % heads, ops.zeros_like(index) + place]
-    new = ops.reshape(new, (-1, new.shape[-1]))
-    return ops.scatter_update(memory, ops.stack(at, axis=1), new)
+def normalized(layer: keras.layers.LayerNormalization, x: Tensor) -> Tensor:
+    """Apply a layer normalisation to (R, D) in as few operations as it takes."""
+    wide = tf.cast(x, tf.float32)
+    mean = tf.reduce_mean(wide, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(
+        tf.math.squared_difference(wide, mean), axis=-1, keepdims=True
+    )
+    scale = tf.math.rsqrt(variance + layer.epsilon) * layer.gamma
+    return tf.cast(wide * scale + (layer.beta - mean * scale), x.dtype)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import keras
+import tensorflow as tf
 from keras import ops
 
-from kerasplm import masks
-from kerasplm.generation.next_token import remember
+from kerasplm.generation import cache
+from kerasplm.masks import MASK_VALUE
 from kerasplm.seq2seq.layers import T5Attention, T5Block
 from kerasplm.seq2seq.model import Seq2Seq
 
@@ -33,59 +33,70 @@ class Seq2SeqSteps:
         self, inputs: Mapping[str, Tensor], width: int, room: int
     ) -> tuple[Tensor, Any, Any]:
         """Encode the sources and take the start token; see `NextToken`."""
-        config = self.model.config
+        config, decoder = self.model.config, self.model.decoder
         read = self.model.encode(
             {name: inputs[name] for name in ("token_ids", "padding_mask")}
         )
         context = read["encoder_output"]
-        kept = [_cross(b).keys_values(context) for b in self.model.decoder.blocks]
-        source = {"kept": kept, "mask": masks.padding(read["padding_mask"])}
-        texts = ops.shape(context)[0]
-        # One place more: the start token.
-        shape = (texts, config.num_attention_heads, room + 1)
-        empty = ops.zeros((*shape, config.attention_head_size), context.dtype)
-        memory: Any = [(empty, empty) for _ in kept]
-        start = ops.full((texts,), self.start_id, "int32")
-        logits, memory = self.step(start, -1, source, memory)
-        return (
-            logits,
-            source,
-            keras.tree.map_structure(lambda x: ops.repeat(x, width, axis=0), memory),
-        )
+        kept = [_cross(b).keys_values(context) for b in decoder.blocks]
+        hidden = tf.where(read["padding_mask"], 0.0, MASK_VALUE)[:, None, None]
+        source = {"kept": kept, "hidden": hidden}
+        texts = tf.shape(context)[0]
+        heads = config.num_attention_heads
+        # One place more: the start token, which all hypotheses of a text have.
+        caches = [
+            tuple(cache.empty(texts, heads, room + 1, width, x) for x in pair)
+            for pair in kept
+        ]
+        memory: Any = {
+            "caches": caches,
+            "owners": cache.no_owners(texts, width, room + 1),
+        }
+        rows = tf.range(texts * width)
+        start = tf.fill(tf.shape(rows), self.start_id)
+        logits, memory = self.step(start, rows, -1, source, memory)
+        return logits[::width], source, memory
 
     def step(
-        self, tokens: Tensor, place: Tensor, source: Any, memory: Any
+        self,
+        tokens: Tensor,
+        parents: Tensor,
+        place: Tensor,
+        source: Any,
+        memory: Any,
     ) -> tuple[Tensor, Any]:
         """Run the decoder on one token per row; see `NextToken`."""
-        model, decoder = self.model, self.model.decoder
-        place = ops.convert_to_tensor(place, "int32") + 1
-        texts = ops.shape(source["mask"])[0]
-        rows, size = ops.shape(tokens)[0], model.config.hidden_size
-        room, length = memory[0][0].shape[2], ops.shape(source["mask"])[-1]
-        here, places = ops.reshape(place, (1,)), ops.arange(room, dtype="int32")
-        bias, across = decoder.position_bias(here, places), None
-        if model.config.cross_position_bias:
-            keys = ops.arange(length, dtype="int32")
-            across = decoder.position_bias(here, keys)
-        seen = (places <= place)[None, None, None]
-        x, new = model.embedding(tokens[:, None]), []
-        layers = zip(decoder.blocks, source["kept"], memory, strict=True)
+        model, decoder, config = self.model, self.model.decoder, self.model.config
+        place = tf.convert_to_tensor(place) + 1
+        owners = cache.owned(memory["owners"], parents, place)
+        width, room = owners.shape[1], owners.shape[2]
+        bias = decoder.position_bias(place[None], tf.range(room))
+        bias = tf.cast(tf.repeat(bias, width, axis=3), tf.float32)
+        bias += cache.unseen(owners, place)
+        across = source["hidden"]
+        if config.cross_position_bias:
+            keys = tf.range(tf.shape(across)[-1])
+            far = decoder.position_bias(place[None], keys)
+            across += tf.cast(far, tf.float32)
+        heads = config.num_attention_heads
+        at = cache.places(tf.shape(across)[0], heads, room, place)
+        x, new = model.embedding(tokens), []
+        layers = zip(decoder.blocks, source["kept"], memory["caches"], strict=True)
         for block, kept, old in layers:
+            attention, cross = block.attention, _cross(block)
             normed = block.attention_norm(x)
-            k, v = block.attention.keys_values(normed)
-            keys, values = remember(old[0], k, place), remember(old[1], v, place)
-            new.append((keys, values))
-            x = x + block.attention(
-                normed, keys, values, attention_mask=seen, position_bias=bias
-            )
+            fresh = (attention.key(normed), attention.value(normed))
+            pairs = zip(old, fresh, strict=True)
+            now = tuple(cache.write(*pair, at) for pair in pairs)
+            new.append(now)
+            out = cache.attend(attention.query(normed), *now, bias, heads)
+            x += attention.output_dense(out)
             # The hypotheses of a text are queries of the same keys.
-            queries = ops.reshape(block.cross_norm(x), (texts, rows // texts, size))
-            out = _cross(block)(
-                queries, *kept, attention_mask=source["mask"], position_bias=across
-            )
-            x = block.feed_forward(x + ops.reshape(out, (rows, 1, size)))
-        logits = model.logits(decoder.output_norm(x[:, 0]))
-        return ops.cast(logits, "float32"), new
+            queries = cross.query(block.cross_norm(x))
+            x += cross.output_dense(cache.attend(queries, *kept, across, heads))
+            x = block.feed_forward(x)
+        logits = model.logits(decoder.output_norm(x))
+        return ops.cast(logits, "float32"), {"caches": new, "owners": owners}
 
 
 def _cross(block: T5Block) -> T5Attention:
