@@ -17,7 +17,8 @@ import keras
 from keras import ops
 
 from kerasplm.config import BaseConfig, Config
-from kerasplm.masks import MASK_VALUE, softmax
+from kerasplm.fused import Dropout, add_norm, attention_weights, gelu
+from kerasplm.masks import MASK_VALUE
 from kerasplm.relative import by_distance, by_key, rotate
 
 Tensor = Any
@@ -30,6 +31,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "swish": ops.silu,
     "linear": lambda x: x,
 }
+
+
+def activate(name: str, x: Tensor, training: bool | None = None) -> Tensor:
+    """Apply the activation of that name; in training by one kernel if there is one."""
+    if name.startswith("gelu"):
+        return gelu(x, name == "gelu_tanh", training)
+    return ACTIVATIONS[name](x)
+
 
 Initializer = Callable[..., Tensor]
 
@@ -92,7 +101,7 @@ class Attention(ConfiguredLayer):
         self.key = self.dense(keys, "key")
         self.value = self.dense(config.hidden_size, "value")
         self.output_dense = self.dense(config.hidden_size, "output")
-        self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob)
+        self.dropout = Dropout(config.attention_probs_dropout_prob)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the four projections."""
@@ -127,11 +136,14 @@ class Attention(ConfiguredLayer):
         if relative is not None:
             scores += by_key(ops.matmul(q, ops.transpose(relative)))
         # Softmax in float32: float16 cannot tell large scores apart.
-        scores = ops.cast(scores, "float32") * config.key_size**-0.5
-        blocked = 1.0 - ops.cast(attention_mask, "float32")
-        scores += blocked * MASK_VALUE
-        weights = ops.cast(softmax(scores), x.dtype)
-        weights = self.dropout(weights, training=training)
+        weights, scores = attention_weights(
+            ops.cast(scores, "float32"),
+            config.key_size**-0.5,
+            (1.0 - ops.cast(attention_mask, "float32")) * MASK_VALUE,
+            self.dropout,
+            x.dtype,
+            training,
+        )
         out = ops.matmul(weights, v)  # [B, N, T, H]
         if relative is not None:
             out += ops.matmul(by_distance(weights), relative)
@@ -198,16 +210,15 @@ class FeedForward(ConfiguredLayer):
             self.inner, self.outer = (
                 GroupedDense(config, size, part) for part, size in sizes
             )
-        self.activation = ACTIVATIONS[config.hidden_act]
 
     def build(self, input_shape: Any = None) -> None:
         """Create both layers."""
         self.inner.build((None, None, self.config.hidden_size))
         self.outer.build((None, None, self.config.intermediate_size))
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         """Map (B, T, D) to (B, T, D)."""
-        return self.outer(self.activation(self.inner(x)))
+        return self.outer(activate(self.config.hidden_act, self.inner(x), training))
 
 
 class Block(ConfiguredLayer):
@@ -219,7 +230,7 @@ class Block(ConfiguredLayer):
         self.attention_norm = norm(config, "attention_norm")
         self.ffn = FeedForward(config)
         self.ffn_norm = norm(config, "ffn_norm")
-        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def build(self, input_shape: Any = None) -> None:
         """Create all sub-layers."""
@@ -248,9 +259,12 @@ class Block(ConfiguredLayer):
             rotary=rotary,
             training=training,
         )
-        x = x + self.dropout(a, training=training)
-        if not pre:
-            x = self.attention_norm(x)
-        f = self.ffn(self.ffn_norm(x) if pre else x)
-        x = x + self.dropout(f, training=training)
-        return (x if pre else self.ffn_norm(x)), scores, x
+        if pre:
+            x = x + self.dropout(a, training=training)
+            f = self.ffn(self.ffn_norm(x), training=training)
+            x = x + self.dropout(f, training=training)
+            return x, scores, x
+        x, _ = add_norm(x, a, self.attention_norm, self.dropout, training)
+        f = self.ffn(x, training=training)
+        x, summed = add_norm(x, f, self.ffn_norm, self.dropout, training)
+        return x, scores, summed
