@@ -26,6 +26,17 @@ def kernels() -> Any:
     return tensorflow_kernels
 
 
+def packed(padding_mask: Tensor) -> Any:
+    """Return the layout that drops padding, or None if the backend cannot have it."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    from kerasplm import tensorflow_packing
+
+    return (
+        tensorflow_packing.Packed(padding_mask) if tensorflow_packing.packs() else None
+    )
+
+
 class Dropout(keras.layers.Dropout):
     """Dropout that draws 16 bits for a value where the backend gives them.
 

@@ -116,22 +116,24 @@ class Attention(ConfiguredLayer):
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
         projected: tuple[Tensor, Tensor, Tensor] | None = None,
+        layout: Any = None,
     ) -> tuple[Tensor, Tensor]:
         """Attend within (B, T, D).
 
         Args:
-            x: (B, T, D).
+            x: (B, T, D); with `layout` its packed rows (N, D), as the result.
             attention_mask: Boolean, broadcasts to (B, N, T, S).
             relative: None or the rows of `relative_table`, (R, H).
             rotary: None or what `rotations` returns.
             training: Whether dropout is on.
             projected: What `project` returned, if it was called already.
+            layout: None or what `fused.packed` returned.
 
         Returns:
             (B, T, D), and the scores (B, N, T, S) scaled and masked, before softmax.
         """
         config = self.config
-        q, k, v = projected or self.project(x, rotary)
+        q, k, v = projected or self.project(x, rotary, layout)
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # [B, N, T, S]
         if relative is not None:
             scores += by_key(ops.matmul(q, ops.transpose(relative)))
@@ -148,18 +150,24 @@ class Attention(ConfiguredLayer):
         if relative is not None:
             out += ops.matmul(by_distance(weights), relative)
         out = ops.transpose(out, (0, 2, 1, 3))
-        out = ops.reshape(out, (ops.shape(x)[0], -1, config.hidden_size))
+        out = ops.reshape(out, (ops.shape(out)[0], -1, config.hidden_size))
+        if layout is not None:
+            out = layout.rows(out)
         return self.output_dense(out), scores
 
-    def project(self, x: Tensor, rotary: Any = None) -> tuple[Tensor, Tensor, Tensor]:
+    def project(
+        self, x: Tensor, rotary: Any = None, layout: Any = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys (B, N, T, K), turned, and values (B, N, T, H)."""
-        q = self._split(self.query(x), self.config.key_size)
-        k = self._split(self.key(x), self.config.key_size)
+        q = self._split(self.query(x), self.config.key_size, layout)
+        k = self._split(self.key(x), self.config.key_size, layout)
         if rotary is not None:
             q, k = rotate(q, rotary), rotate(k, rotary)
-        return q, k, self._split(self.value(x), self.config.head_size)
+        return q, k, self._split(self.value(x), self.config.head_size, layout)
 
-    def _split(self, x: Tensor, size: int) -> Tensor:
+    def _split(self, x: Tensor, size: int, layout: Any) -> Tensor:
+        if layout is not None:
+            x = layout.padded(x)
         heads = self.config.num_attention_heads
         x = ops.reshape(x, (ops.shape(x)[0], -1, heads, size))
         return ops.transpose(x, (0, 2, 1, 3))
@@ -191,11 +199,11 @@ class GroupedDense(ConfiguredLayer):
         )
 
     def call(self, x: Tensor) -> Tensor:
-        """Map (B, T, in) to (B, T, out)."""
-        batch, groups = ops.shape(x)[0], self.config.ffn_groups
-        x = ops.reshape(x, (batch, -1, x.shape[-1] // groups, groups))
-        x = ops.einsum("bthg,hog->btgo", x, self.kernel)
-        return ops.reshape(x, (batch, -1, self.units)) + self.bias
+        """Map (..., in) to (..., out)."""
+        before, groups = ops.shape(x)[:-1], self.config.ffn_groups
+        x = ops.reshape(x, (-1, x.shape[-1] // groups, groups))
+        x = ops.einsum("rhg,hog->rgo", x, self.kernel)
+        return ops.reshape(x, (*before, self.units)) + self.bias
 
 
 class FeedForward(ConfiguredLayer):
@@ -217,7 +225,7 @@ class FeedForward(ConfiguredLayer):
         self.outer.build((None, None, self.config.intermediate_size))
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
-        """Map (B, T, D) to (B, T, D)."""
+        """Map (..., D) to (..., D)."""
         return self.outer(activate(self.config.hidden_act, self.inner(x), training))
 
 
@@ -246,10 +254,12 @@ class Block(ConfiguredLayer):
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
         attend: Callable[..., tuple[Tensor, Tensor]] | None = None,
+        layout: Any = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return (B, T, D), the scores (B, N, T, S) and the last residual sum.
 
         `attend` is called in the place of the attention, which generation remembers.
+        With `layout`, as for `Attention`, (N, D) takes the place of (B, T, D).
         """
         pre = self.config.ln_type == "pre"
         a, scores = (attend or self.attention)(
@@ -258,6 +268,7 @@ class Block(ConfiguredLayer):
             relative=relative,
             rotary=rotary,
             training=training,
+            layout=layout,
         )
         if pre:
             x = x + self.dropout(a, training=training)
