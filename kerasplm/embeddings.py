@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from kerasplm.config import Config
+from kerasplm.fused import Dropout
 from kerasplm.layers import ConfiguredLayer, initializer, norm
 from kerasplm.relative import position_rows
 
@@ -41,7 +42,7 @@ class Embeddings(ConfiguredLayer):
             self.position, self.norm = tables.position, tables.norm
         else:
             self.norm = norm(config, "norm")
-        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.projection: keras.layers.Dense | None = None
         if config.has_projection:
             use_bias = config.embedding_projection == "after_norm"

@@ -9,6 +9,7 @@ from keras import ops
 from kerasplm import masks
 from kerasplm.config import Config
 from kerasplm.embeddings import Embeddings
+from kerasplm.fused import packed
 from kerasplm.layers import ACTIVATIONS, Block, initializer
 from kerasplm.recompute import recomputed
 from kerasplm.relative import relative_table, rotations
@@ -37,6 +38,11 @@ class Encoder(keras.Model):
     Attributes:
         recompute: Whether training keeps only the outputs of the blocks and computes
             their inside a second time for the gradients.
+        skip_padding: Whether padded positions are left out of the dense layers, for
+            callers that use real tokens and the pooled vector only: their places in
+            `sequence_output` are then zeros, save the first of a row. Without
+            effect outside TensorFlow, under XLA, without `padding_mask`, with
+            `attention_mask`, or where hidden states or scores are asked for.
 
     Example:
         >>> encoder = Encoder(Config(vocab_size=100, hidden_size=24,
@@ -60,6 +66,7 @@ class Encoder(keras.Model):
         self.config = config
         self.family = family
         self.recompute = False
+        self.skip_padding = False
         self.embeddings = Embeddings(config, tables=tables)
         self.blocks = [Block(config, name=name) for name in self._block_names()]
         self.pooler = None
@@ -142,10 +149,15 @@ class Encoder(keras.Model):
                 "attention_mask must have rank 4, broadcast to (B, N, T, T). Received: "
                 f"shape {tuple(mask.shape)}; a mask of tokens (B, T) is padding_mask"
             )
+        inside = return_hidden_states or return_attention_scores
+        layout = None
         if mask is None:
             padding_mask = inputs.get("padding_mask")
             if padding_mask is None:
                 padding_mask = ops.ones_like(token_ids)
+            elif self.skip_padding and not inside:
+                layout = packed(padding_mask)
+                padding_mask = padding_mask if layout is None else layout.visible
             mask = masks.attention_mask(
                 self.config.attention, padding_mask, segment_ids
             )
@@ -164,8 +176,9 @@ class Encoder(keras.Model):
             if positions is None:
                 positions = ops.arange(length)[None]
             rotary = rotations(self.config, positions, x.dtype)
+        if layout is not None:
+            x = layout.rows(x)
         states, all_scores = [x], []
-        inside = return_hidden_states or return_attention_scores
         lean = bool(self.recompute and training and not inside)
         for block in self.layers_in_order():
             if lean:
@@ -175,6 +188,7 @@ class Encoder(keras.Model):
                     relative=relative,
                     rotary=rotary,
                     training=training,
+                    layout=layout,
                 )
                 continue
             x, scores, summed = block(
@@ -183,9 +197,12 @@ class Encoder(keras.Model):
                 relative=relative,
                 rotary=rotary,
                 training=training,
+                layout=layout,
             )
             states.append(x)
             all_scores.append(scores)
+        if layout is not None:
+            x = layout.cleared(x)
         out = {"sequence_output": x, "pooled_output": self.pool(x)}
         if return_hidden_states:
             out.update(

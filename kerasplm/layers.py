@@ -17,7 +17,8 @@ import keras
 from keras import ops
 
 from kerasplm.config import BaseConfig, Config
-from kerasplm.masks import MASK_VALUE, softmax
+from kerasplm.fused import Dropout, add_norm, attention_weights, gelu
+from kerasplm.masks import MASK_VALUE
 from kerasplm.relative import by_distance, by_key, rotate
 
 Tensor = Any
@@ -30,6 +31,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "swish": ops.silu,
     "linear": lambda x: x,
 }
+
+
+def activate(name: str, x: Tensor, training: bool | None = None) -> Tensor:
+    """Apply the activation of that name; in training by one kernel if there is one."""
+    if name.startswith("gelu"):
+        return gelu(x, name == "gelu_tanh", training)
+    return ACTIVATIONS[name](x)
+
 
 Initializer = Callable[..., Tensor]
 
@@ -92,7 +101,7 @@ class Attention(ConfiguredLayer):
         self.key = self.dense(keys, "key")
         self.value = self.dense(config.hidden_size, "value")
         self.output_dense = self.dense(config.hidden_size, "output")
-        self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob)
+        self.dropout = Dropout(config.attention_probs_dropout_prob)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the four projections."""
@@ -107,47 +116,58 @@ class Attention(ConfiguredLayer):
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
         projected: tuple[Tensor, Tensor, Tensor] | None = None,
+        layout: Any = None,
     ) -> tuple[Tensor, Tensor]:
         """Attend within (B, T, D).
 
         Args:
-            x: (B, T, D).
+            x: (B, T, D); with `layout` its packed rows (N, D), as the result.
             attention_mask: Boolean, broadcasts to (B, N, T, S).
             relative: None or the rows of `relative_table`, (R, H).
             rotary: None or what `rotations` returns.
             training: Whether dropout is on.
             projected: What `project` returned, if it was called already.
+            layout: None or what `fused.packed` returned.
 
         Returns:
             (B, T, D), and the scores (B, N, T, S) scaled and masked, before softmax.
         """
         config = self.config
-        q, k, v = projected or self.project(x, rotary)
+        q, k, v = projected or self.project(x, rotary, layout)
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # [B, N, T, S]
         if relative is not None:
             scores += by_key(ops.matmul(q, ops.transpose(relative)))
         # Softmax in float32: float16 cannot tell large scores apart.
-        scores = ops.cast(scores, "float32") * config.key_size**-0.5
-        blocked = 1.0 - ops.cast(attention_mask, "float32")
-        scores += blocked * MASK_VALUE
-        weights = ops.cast(softmax(scores), x.dtype)
-        weights = self.dropout(weights, training=training)
+        weights, scores = attention_weights(
+            ops.cast(scores, "float32"),
+            config.key_size**-0.5,
+            (1.0 - ops.cast(attention_mask, "float32")) * MASK_VALUE,
+            self.dropout,
+            x.dtype,
+            training,
+        )
         out = ops.matmul(weights, v)  # [B, N, T, H]
         if relative is not None:
             out += ops.matmul(by_distance(weights), relative)
         out = ops.transpose(out, (0, 2, 1, 3))
-        out = ops.reshape(out, (ops.shape(x)[0], -1, config.hidden_size))
+        out = ops.reshape(out, (ops.shape(out)[0], -1, config.hidden_size))
+        if layout is not None:
+            out = layout.rows(out)
         return self.output_dense(out), scores
 
-    def project(self, x: Tensor, rotary: Any = None) -> tuple[Tensor, Tensor, Tensor]:
+    def project(
+        self, x: Tensor, rotary: Any = None, layout: Any = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys (B, N, T, K), turned, and values (B, N, T, H)."""
-        q = self._split(self.query(x), self.config.key_size)
-        k = self._split(self.key(x), self.config.key_size)
+        q = self._split(self.query(x), self.config.key_size, layout)
+        k = self._split(self.key(x), self.config.key_size, layout)
         if rotary is not None:
             q, k = rotate(q, rotary), rotate(k, rotary)
-        return q, k, self._split(self.value(x), self.config.head_size)
+        return q, k, self._split(self.value(x), self.config.head_size, layout)
 
-    def _split(self, x: Tensor, size: int) -> Tensor:
+    def _split(self, x: Tensor, size: int, layout: Any) -> Tensor:
+        if layout is not None:
+            x = layout.padded(x)
         heads = self.config.num_attention_heads
         x = ops.reshape(x, (ops.shape(x)[0], -1, heads, size))
         return ops.transpose(x, (0, 2, 1, 3))
@@ -179,11 +199,11 @@ class GroupedDense(ConfiguredLayer):
         )
 
     def call(self, x: Tensor) -> Tensor:
-        """Map (B, T, in) to (B, T, out)."""
-        batch, groups = ops.shape(x)[0], self.config.ffn_groups
-        x = ops.reshape(x, (batch, -1, x.shape[-1] // groups, groups))
-        x = ops.einsum("bthg,hog->btgo", x, self.kernel)
-        return ops.reshape(x, (batch, -1, self.units)) + self.bias
+        """Map (..., in) to (..., out)."""
+        before, groups = ops.shape(x)[:-1], self.config.ffn_groups
+        x = ops.reshape(x, (-1, x.shape[-1] // groups, groups))
+        x = ops.einsum("rhg,hog->rgo", x, self.kernel)
+        return ops.reshape(x, (*before, self.units)) + self.bias
 
 
 class FeedForward(ConfiguredLayer):
@@ -198,16 +218,15 @@ class FeedForward(ConfiguredLayer):
             self.inner, self.outer = (
                 GroupedDense(config, size, part) for part, size in sizes
             )
-        self.activation = ACTIVATIONS[config.hidden_act]
 
     def build(self, input_shape: Any = None) -> None:
         """Create both layers."""
         self.inner.build((None, None, self.config.hidden_size))
         self.outer.build((None, None, self.config.intermediate_size))
 
-    def call(self, x: Tensor) -> Tensor:
-        """Map (B, T, D) to (B, T, D)."""
-        return self.outer(self.activation(self.inner(x)))
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
+        """Map (..., D) to (..., D)."""
+        return self.outer(activate(self.config.hidden_act, self.inner(x), training))
 
 
 class Block(ConfiguredLayer):
@@ -219,7 +238,7 @@ class Block(ConfiguredLayer):
         self.attention_norm = norm(config, "attention_norm")
         self.ffn = FeedForward(config)
         self.ffn_norm = norm(config, "ffn_norm")
-        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def build(self, input_shape: Any = None) -> None:
         """Create all sub-layers."""
@@ -235,10 +254,12 @@ class Block(ConfiguredLayer):
         rotary: tuple[Tensor, Tensor] | None = None,
         training: bool | None = None,
         attend: Callable[..., tuple[Tensor, Tensor]] | None = None,
+        layout: Any = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return (B, T, D), the scores (B, N, T, S) and the last residual sum.
 
         `attend` is called in the place of the attention, which generation remembers.
+        With `layout`, as for `Attention`, (N, D) takes the place of (B, T, D).
         """
         pre = self.config.ln_type == "pre"
         a, scores = (attend or self.attention)(
@@ -247,10 +268,14 @@ class Block(ConfiguredLayer):
             relative=relative,
             rotary=rotary,
             training=training,
+            layout=layout,
         )
-        x = x + self.dropout(a, training=training)
-        if not pre:
-            x = self.attention_norm(x)
-        f = self.ffn(self.ffn_norm(x) if pre else x)
-        x = x + self.dropout(f, training=training)
-        return (x if pre else self.ffn_norm(x)), scores, x
+        if pre:
+            x = x + self.dropout(a, training=training)
+            f = self.ffn(self.ffn_norm(x), training=training)
+            x = x + self.dropout(f, training=training)
+            return x, scores, x
+        x, _ = add_norm(x, a, self.attention_norm, self.dropout, training)
+        f = self.ffn(x, training=training)
+        x, summed = add_norm(x, f, self.ffn_norm, self.dropout, training)
+        return x, scores, summed

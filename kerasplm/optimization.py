@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 from keras import ops
 
 from kerasplm.errors import ConfigError
+from kerasplm.fused import kernels
 from kerasplm.learning_rates import factors
 from kerasplm.schedules import WarmupLinear
 
@@ -66,6 +67,9 @@ class AdamW(keras.optimizers.Optimizer):
     Source: `AdamWeightDecayOptimizer` of google-research/bert optimization.py.
     """
 
+    adapts: ClassVar[bool] = False
+    """Whether the rate of a variable depends on its update."""
+
     def __init__(
         self,
         learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 2e-5,
@@ -111,6 +115,14 @@ class AdamW(keras.optimizers.Optimizer):
         super().build(variables)
         self._m, self._v = self.add_optimizer_variables(variables, ["m", "v"])
 
+    def _clip_gradients(self, grads: list[Tensor]) -> list[Tensor]:
+        own = kernels()
+        if own is None or not self.global_clipnorm:
+            clipped: list[Tensor] = super()._clip_gradients(grads)
+            return clipped
+        # Without tensors of the squares; a norm that was computed before is used again.
+        return own.clip_by_global_norm(grads, self.global_clipnorm)
+
     def update_step(
         self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
     ) -> None:
@@ -122,6 +134,14 @@ class AdamW(keras.optimizers.Optimizer):
             gradient = ops.add(ops.zeros_like(variable), gradient)
         gradient = ops.cast(gradient, variable.dtype)
         rate = ops.cast(learning_rate, variable.dtype) * self._factors[index]
+        own = kernels()
+        plain = not (self.adapts or self.bias_correction)
+        if plain and own is not None and own.joins(gradient):
+            options = {"beta_1": self.beta_1, "beta_2": self.beta_2}
+            options |= {"epsilon": self.epsilon}
+            options |= {"decay": self.decay_rate * self._decays[index]}
+            own.adam_step(variable, m.value, v.value, gradient, rate, **options)
+            return
         self.assign(m, self.beta_1 * m + (1 - self.beta_1) * gradient)
         self.assign(v, self.beta_2 * v + (1 - self.beta_2) * ops.square(gradient))
         if self.bias_correction:
@@ -226,6 +246,8 @@ class LAMB(AdamW):
     Source: `LAMBOptimizer` of google-research/albert lamb_optimizer.py, of
     brightmart/albert_zh, of NEZHA's optimization.py; arXiv:1904.00962.
     """
+
+    adapts = True
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "kerasplm"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Only keras.ops: these run on every backend.
 PORTABLE = ("config", "errors", "encoder", "heads", "layers", "losses", "masks")
-PORTABLE += ("embeddings", "recompute")
+PORTABLE += ("embeddings", "fused", "recompute")
 PORTABLE += tuple(
     f"pretraining/{name}"
     for name in ("draws", "electra", "electra_parts", "models", "objectives", "terms")

@@ -15,7 +15,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasplm.layers import ACTIVATIONS, MASK_VALUE, initializer, softmax
+from kerasplm.layers import ACTIVATIONS, initializer
+from kerasplm.masks import MASK_VALUE, softmax
 from kerasplm.seq2seq.config import Seq2SeqConfig
 
 Tensor = Any

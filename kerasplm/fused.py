@@ -1,0 +1,123 @@
+"""What a training step computes between two matrix products, by one kernel if it can.
+
+Where the backend has no kernel, or the kernel is of no use for a shape, the layers of
+Keras are called one after the other. Without training that is always so: there the
+backends join operations by themselves.
+"""
+
+import functools
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasplm.masks import softmax
+
+Tensor = Any
+
+
+@functools.cache
+def kernels() -> Any:
+    """Return the module with the kernels of the backend, or None."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    from kerasplm import tensorflow_kernels
+
+    return tensorflow_kernels
+
+
+def packed(padding_mask: Tensor) -> Any:
+    """Return the layout that drops padding, or None if the backend cannot have it."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    from kerasplm import tensorflow_packing
+
+    return (
+        tensorflow_packing.Packed(padding_mask) if tensorflow_packing.packs() else None
+    )
+
+
+class Dropout(keras.layers.Dropout):
+    """Dropout that draws 16 bits for a value where the backend gives them.
+
+    Keras draws a float32 for each, which takes most of the time of the layer. The rate
+    is rounded to a multiple of 2^-16, and what is kept is scaled by the rounded one.
+    """
+
+    def call(self, inputs: Tensor, training: bool | None = False) -> Tensor:
+        """Return the inputs, in training with dropout."""
+        own = kernels()
+        if not training or own is None or not 0 < self.rate < 1:
+            return super().call(inputs, training=bool(training))
+        bits = own.bits_like(inputs, self.seed_generator.next())
+        return own.dropped(inputs, bits, self.rate)
+
+    def bits(self, x: Tensor, training: bool | None) -> Tensor | None:
+        """Return the random bits for a tensor if a kernel may use them."""
+        own = kernels()
+        if not training or own is None or not 0 < self.rate < 1 or not own.joins(x):
+            return None
+        return own.bits_like(x, self.seed_generator.next())
+
+
+def gelu(x: Tensor, approximate: bool, training: bool | None) -> Tensor:
+    """Return gelu of a tensor of any shape."""
+    own = kernels()
+    if not training or own is None:
+        return ops.gelu(x, approximate=approximate)
+    return own.gelu(x, approximate)
+
+
+def add_norm(
+    x: Tensor,
+    branch: Tensor,
+    norm: keras.layers.LayerNormalization,
+    dropout: Dropout,
+    training: bool | None,
+) -> tuple[Tensor, Tensor]:
+    """Return norm(x + dropout(branch)), and the sum.
+
+    Args:
+        x: (..., D).
+        branch: Like x.
+        norm: Over the last axis.
+        dropout: Of the branch.
+        training: Whether dropout is on.
+    """
+    bits = dropout.bits(x, training)
+    if bits is None:
+        total = x + dropout(branch, training=training)
+        return norm(total), total
+    gamma, beta = (ops.convert_to_tensor(w) for w in (norm.gamma, norm.beta))
+    rate, own = dropout.rate, kernels()
+    out = own.add_norm(x, branch, gamma, beta, norm.epsilon, rate, bits)
+    # Seldom used; a graph drops it then.
+    return out, x + own.dropped(branch, bits, rate)
+
+
+def attention_weights(
+    scores: Tensor,
+    scale: float,
+    blocked: Tensor,
+    dropout: Dropout,
+    dtype: Any,
+    training: bool | None,
+) -> tuple[Tensor, Tensor]:
+    """Return dropout(softmax(scores * scale + blocked)), and what softmax gets.
+
+    Args:
+        scores: (B, N, T, S) float32.
+        scale: A factor.
+        blocked: Added; broadcasts to the scores. It has no gradient.
+        dropout: Of the weights.
+        dtype: Of the weights.
+        training: Whether dropout is on.
+    """
+    masked = scores * scale + blocked
+    bits = dropout.bits(scores, training)
+    if bits is None:
+        weights = ops.cast(softmax(masked), dtype)
+        return dropout(weights, training=training), masked
+    own = kernels()
+    weights = own.softmax_dropout(scores, scale, blocked, dropout.rate, bits, dtype)
+    return weights, masked

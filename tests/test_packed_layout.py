@@ -1,0 +1,107 @@
+"""Padded positions are left out: the same numbers and gradients at real tokens."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasplm import Classifier, Config, Encoder
+
+IDS = np.array([[2, 5, 6, 7, 3, 0, 0], [2, 7, 3, 0, 0, 0, 0], [0, 2, 5, 3, 0, 0, 0]])
+BATCH = {
+    "token_ids": IDS,
+    "segment_ids": np.where(np.arange(7) > 2, 1, 0) * (IDS > 0),
+    "padding_mask": IDS > 0,
+}
+FIELDS = [
+    {},
+    {"position": "nezha"},
+    {"position": "rotary"},
+    {"attention": "unilm"},
+    {"attention": "causal", "type_vocab_size": 0},
+    {"ln_type": "pre", "embedding_projection": "before_norm", "embedding_size": 4},
+    {"ffn_groups": 4, "num_hidden_groups": 1, "attention_key_size": 6},
+]
+
+
+def small(**fields):
+    keras.utils.set_random_seed(4)
+    sizes = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 16}
+    return Encoder(Config(vocab_size=20, num_hidden_layers=2, **sizes, **fields))
+
+
+@pytest.mark.parametrize("fields", FIELDS, ids=str)
+def test_real_tokens_have_the_same_numbers_and_padding_zeros(fields):
+    encoder = small(**fields)
+    full = encoder(BATCH)
+    encoder.skip_padding = True
+    found = encoder(BATCH)
+    real = BATCH["padding_mask"]
+    sequence = found["sequence_output"].numpy()
+    expected = full["sequence_output"].numpy()
+    np.testing.assert_allclose(sequence[real], expected[real], rtol=0, atol=2e-6)
+    # Left of the text a causal first place sees no token at all: it means nothing.
+    seen = real[:, 0] | (fields.get("attention") != "causal")
+    first = sequence[seen, 0], expected[seen, 0]
+    np.testing.assert_allclose(*first, rtol=0, atol=2e-6)
+    assert not sequence[:, 1:][~real[:, 1:]].any()
+    pooled = found["pooled_output"].numpy()[seen], full["pooled_output"].numpy()[seen]
+    np.testing.assert_allclose(*pooled, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_gradients_are_the_same(recompute):
+    encoder = small(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    encoder.recompute = recompute
+    real = tf.cast(BATCH["padding_mask"], "float32")[:, :, None]
+
+    def measure():
+        weights = [w.value for w in encoder.trainable_variables]
+        with tf.GradientTape() as tape:
+            out = encoder(BATCH, training=True)
+            loss = tf.reduce_sum(real * out["sequence_output"] ** 3)
+            loss += tf.reduce_sum(out["pooled_output"])
+        return [tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)]
+
+    full = measure()
+    encoder.skip_padding = True
+    for one, other in zip(measure(), full, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
+
+
+def test_it_learns_with_dropout_and_shapes_of_any_size():
+    encoder = small()
+    encoder.skip_padding = True
+    model = Classifier(encoder, ["a", "b"])
+    model.compile(keras.optimizers.Adam(0.01))
+    spec = {name: tf.TensorSpec((None, None), "int32") for name in BATCH}
+    rows = {name: x.astype("int32") for name, x in BATCH.items()}
+    data = tf.data.Dataset.from_generator(
+        lambda: [(rows, np.array([0, 1, 1]))] * 30,
+        output_signature=(spec, tf.TensorSpec((None,), "int64")),
+    ).apply(tf.data.experimental.assert_cardinality(30))
+    history = model.fit(data, epochs=2, verbose=0, shuffle=False).history
+    before, after = history["loss"]
+    assert after < before
+
+
+def test_a_row_without_tokens_is_finite():
+    encoder = small()
+    encoder.skip_padding = True
+    out = encoder(BATCH | {"padding_mask": np.zeros_like(IDS)})
+    assert np.isfinite(out["sequence_output"]).all()
+    assert np.isfinite(out["pooled_output"]).all()
+
+
+def test_xla_and_those_who_look_inside_get_the_full_layout():
+    encoder = small()
+    full = encoder(BATCH)["sequence_output"]
+    encoder.skip_padding = True
+    compiled = tf.function(
+        lambda batch: encoder(batch)["sequence_output"], jit_compile=True
+    )(BATCH)
+    np.testing.assert_allclose(compiled, full, rtol=0, atol=2e-6)
+    inside = encoder(BATCH, return_hidden_states=True)
+    np.testing.assert_allclose(inside["hidden_states"][-1], full, rtol=0, atol=2e-6)
+    alone = {"token_ids": IDS}
+    assert encoder(alone)["sequence_output"].numpy().all()
