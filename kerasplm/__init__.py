@@ -37,8 +37,8 @@ from kerasplm.task_models import (
 
 _OBJECTIVES = "kerasplm.pretraining.objectives"
 _LAZY = {
-    "Distillation": "kerasplm.distillation.model",
     "ContextualAugmenter": "kerasplm.augmentation",
+    "Distillation": "kerasplm.distillation.model",
     "Electra": "kerasplm.pretraining.electra",
     "FAMILIES": "kerasplm.families",
     "PretrainingJob": "kerasplm.pretraining.jobs",

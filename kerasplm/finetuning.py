@@ -126,15 +126,13 @@ def train_prepared(
     _check_fit(encoder, settings, task, tokenizer)
     with alone(folder):
         claim(folder, prepared.facts)
-        return _trained(
-            prepared, folder, encoder, tokenizer, verbose, callbacks, teach
-        )
+        return _trained(prepared, folder, encoder, tokenizer, verbose, callbacks, teach)
 
 
 def _trained(
     prepared: Prepared,
     folder: Path,
-    encoder: Encoder,
+    encoder: keras.Model,
     tokenizer: Any,
     verbose: int | str,
     callbacks: Sequence[keras.callbacks.Callback],
