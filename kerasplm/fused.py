@@ -46,18 +46,23 @@ class Dropout(keras.layers.Dropout):
 
     def call(self, inputs: Tensor, training: bool | None = False) -> Tensor:
         """Return the inputs, in training with dropout."""
-        own = kernels()
-        if not training or own is None or not 0 < self.rate < 1:
+        own = self._kernels(training)
+        if own is None:
             return super().call(inputs, training=bool(training))
         bits = own.bits_like(inputs, self.seed_generator.next())
         return own.dropped(inputs, bits, self.rate)
 
     def bits(self, x: Tensor, training: bool | None) -> Tensor | None:
         """Return the random bits for a tensor if a kernel may use them."""
-        own = kernels()
-        if not training or own is None or not 0 < self.rate < 1 or not own.joins(x):
+        own = self._kernels(training)
+        if own is None or not own.joins(x):
             return None
         return own.bits_like(x, self.seed_generator.next())
+
+    def _kernels(self, training: bool | None) -> Any:
+        if not training or not 0 < self.rate < 1 or self.noise_shape is not None:
+            return None
+        return kernels()
 
 
 def gelu(x: Tensor, approximate: bool, training: bool | None) -> Tensor:
