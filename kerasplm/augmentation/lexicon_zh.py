@@ -76,7 +76,8 @@ _BLAME = """
 坏 差 烂 糟 丑 臭 脏 苦 恶 劣 坑 骗 烦 厌 恨 痛 哭 怒 悔 怨 失望 粗糙 吵闹 嘈杂 昂贵
 冷淡 冷漠 空洞 乏味 枯燥 模糊 破旧 陈旧 简陋 潮湿 油腻 拖延 敷衍 马虎 卡顿 死机 退货
 投诉 浪费 上当 虚假 假货 垃圾 刺耳 难吃 难看 难闻 难听 难受 难过 伤心 生气 刻薄 懒散
-蛮横 狭窄 昏暗 破损 遗憾 缺点 毛病 失败 危险 霉味 刁难 做作 肤浅 平庸 反感 势利 扣分 差评
+蛮横 狭窄 昏暗 破损 遗憾 缺点 毛病 失败 危险 霉味 刁难 做作 肤浅 平庸 反感 势利 扣分
+差评
 """
 PRAISE, BLAME = frozenset(_PRAISE.split()), frozenset(_BLAME.split())
 """Terms of praise and of blame; single characters count inside words."""
