@@ -15,7 +15,7 @@ its reviews, with a BERT of random weights:
 All take the same words of jieba and the same choice of candidates, and each way runs
 once before it is timed; then they run in turn. Texts are cut to the `--characters`
 first characters, so that the slow way ends. Columns: the median seconds of a run, those
-of all cores together (which tell more where others use the machine too), texts and
+of all cores together (which tell more where others use the machine, too), texts and
 words per second, how many times as fast as the first way, and the share of its
 substitutes that the way finds, too. `--model` takes a checkpoint instead of random
 weights.

@@ -248,15 +248,15 @@ def test_bad_input(tmp_path):
     ):
         with pytest.raises(ConfigError, match=message):
             augmented(task, data, place, **choices)
-    put(tmp_path / "bad", FILES["chid"])
+    chid = put(tmp_path / "chid", FILES["chid"])
     with pytest.raises(ConfigError, match="a name without 'answer'"):
-        augmented("chid", tmp_path / "bad", tmp_path / "answers.json")
+        augmented("chid", chid, tmp_path / "answers.json")
     with pytest.raises(DataError, match="no such file"):
         augmented("lcqmc", tmp_path / "nowhere", out)
     put(tmp_path / "bad", {"train.tsv": "a\tb\t7\n"})
     with pytest.raises(DataError, match="line 1"):
         augmented("lcqmc", tmp_path / "bad", out)
-    assert sorted(x.name for x in tmp_path.iterdir()) == ["bad", "data"]
+    assert sorted(x.name for x in tmp_path.iterdir()) == ["bad", "chid", "data"]
 
 
 def test_own_readers_are_refused():
