@@ -89,9 +89,10 @@ def test_draws_are_those_of_numpy():
 
 CASES = {
     "unilm greedy": ({"attention": "unilm"}, {"max_length": 9}),
-    "unilm beams": (
+    "unilm beams of pairs": (
         {"attention": "unilm"},
         {
+            "pair": True,
             "max_length": 7,
             "beams": 3,
             "length_penalty": 0.7,
@@ -100,21 +101,21 @@ CASES = {
             "repetition_penalty": 1.3,
             "repetition_exempt": ["好"],
             "suppress": ["[UNK]", "的"],
-            "max_source_length": 6,
+            "max_source_length": 9,
         },
     ),
-    "causal samples": (
-        {"attention": "causal"},
-        {"max_length": 6, "samples": 3, "top_k": 9, "top_p": 0.9, "temperature": 0.8},
-    ),
     # As NEZHA-Gen, of which nothing limits the length.
-    "nezha": (
+    "nezha samples": (
         {"attention": "causal", "position": "nezha", "max_relative_position": 5},
-        {"max_length": 5, "samples": 1, "end": None},
-    ),
-    "pairs": (
-        {"attention": "unilm"},
-        {"max_length": 6, "max_source_length": 9, "pair": True},
+        {
+            "max_length": 6,
+            "samples": 3,
+            "top_k": 9,
+            "top_p": 0.9,
+            "temperature": 0.8,
+            "max_source_length": 6,
+            "end": None,
+        },
     ),
     "seq2seq": (None, {"max_length": 6, "beams": 2, "start": "这", "end": "。"}),
 }
@@ -144,9 +145,8 @@ def served(tokenizer, tmp_path_factory):
 def test_it_writes_what_generate_writes(name, tokenizer, served):
     models, answers, _ = served
     fields, options = CASES[name]
-    if fields is not None and "position" not in fields:
-        room = 24 - options["max_length"] + 1
-        options = {"max_source_length": room} | options
+    if name == "unilm greedy":  # what the 24 positions leave
+        options = {"max_source_length": 24 - 9 + 1} | options
     sources = SOURCES
     options = dict(options)
     if options.pop("pair", False):
@@ -157,7 +157,7 @@ def test_it_writes_what_generate_writes(name, tokenizer, served):
 
 
 def test_no_texts_and_bad_seeds(served):
-    loaded = tf.saved_model.load(str(served[2] / "causal samples"))
+    loaded = tf.saved_model.load(str(served[2] / "nezha samples"))
     draw = loaded.signatures["serving_default"]
     out = draw(text=tf.zeros([0], tf.string), seed=tf.constant(1, tf.int64))
     assert out["text"].shape == (0, 3)
@@ -165,14 +165,17 @@ def test_no_texts_and_bad_seeds(served):
         draw(text=tf.constant(["好"]), seed=tf.constant(-1, tf.int64))
 
 
-def test_what_differs_is_not_written(tokenizer, tmp_path, monkeypatch):
-    model = generator(attention="unilm")
-    (tmp_path / "x").mkdir()
+def test_what_differs_is_an_error(tokenizer, served, tmp_path, monkeypatch):
+    models, _, place = served
+    name = "unilm greedy"
+
+    def written(target, serve, model, tokenizer, finish):
+        finish(place / name)
+
+    monkeypatch.setattr(exporting, "write_saved_model", written)
     monkeypatch.setattr(exporting, "generate", lambda *_, **__: ["", "x", "y", "z"])
-    with pytest.raises(ExportError, match="the SavedModel generates"):
-        plm.export_generator(model, tokenizer, tmp_path / "x", max_length=4)
-    assert os.listdir(tmp_path) == ["x"]
-    assert os.listdir(tmp_path / "x") == []
+    with pytest.raises(ExportError, match="expected '.*', the SavedModel generates"):
+        plm.export_generator(models[name], tokenizer, tmp_path / "x", max_length=9)
 
 
 def test_refusals(tokenizer, tmp_path):
