@@ -61,7 +61,7 @@ def config(tmp_path_factory):
 def test_two_stages(done, place, config, tmp_path):
     out = tmp_path / "out"
     more = ("--student-config", config, "--family", "tinybert", "--cache-answers")
-    more += ("--set", "intermediate.epochs=2", "--set", "prediction.epochs=3")
+    more += ("--set", "intermediate.epochs=3", "--set", "prediction.epochs=4")
     told = distill(place, out, *more)
     assert "teacher and student" in told
     assert "times as fast" in (out / "comparison.md").read_text()
@@ -89,7 +89,7 @@ def test_two_stages(done, place, config, tmp_path):
     compared = json.loads((out / "comparison.json").read_text())
     teacher, student = compared["models"]
     assert teacher["scores"]["accuracy"] == done.scores["dev"]["accuracy"]
-    assert student["scores"]["accuracy"] > 0.65
+    assert student["scores"]["accuracy"] > 0.8
     assert student["parameters"] < teacher["parameters"]
     assert min(teacher["speed"], student["speed"]) > 0
     # What is finished is not done again.
@@ -104,7 +104,7 @@ def test_two_stages(done, place, config, tmp_path):
 def test_theseus(done, place, tmp_path):
     out = tmp_path / "out"
     more = ("--method", "theseus", "--student-layers", 1, "--epochs", 1)
-    distill(place, out, *more, "--replace-schedule", "linear")
+    distill(place, out, *more)
     for stage in ("replacing", "finetuning"):
         model = plm.load(out / stage / "model", heads="classification")
         assert model.encoder.config.num_hidden_layers == 1

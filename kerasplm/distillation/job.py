@@ -325,12 +325,9 @@ class DistillationJob:
         if stage == "replacing":
 
             def schedule(steps: int) -> Any:
-                linear = self.replace_schedule == "linear"
-                return (
-                    LinearReplacing(self.replace, max(1, steps // 2))
-                    if linear
-                    else None
-                )
+                if self.replace_schedule == "linear":
+                    return LinearReplacing(self.replace, max(1, steps // 2))
+                return self.replace
 
             return lessons.replacing(teacher, schedule)
         return lessons.continued(student)
