@@ -84,6 +84,8 @@ class Seq2SeqSteps:
         layers = zip(decoder.blocks, source["kept"], memory["caches"], strict=True)
         for block, kept, old in layers:
             attention, cross = block.attention, _cross(block)
+            for one in kept:  # from Python between the steps it comes without sizes
+                one.set_shape([None, heads, None, config.attention_head_size])
             normed = block.attention_norm(x)
             fresh = (attention.key(normed), attention.value(normed))
             pairs = zip(old, fresh, strict=True)
