@@ -2,16 +2,17 @@
 
     python -m benchmarks.generation [--transformers PYTHON] [--bert4keras PYTHON]
         [--shape tiny] [--batches 1 32] [--beams 1 4] [--tokens 64] [--source 64]
-        [--runs 3] [--jit]
+        [--rounds 5] [--jit]
 
-All generate the same number of tokens (no token ends a text) from random sources of the
-same length with a network of the same shape and random weights: kerasplm and
-bert4keras a BERT with UniLM attention, transformers its BERT decoder (causal, with its
-cache). bert4keras' loop takes one text at a time, without a cache: its speed does not
-depend on the batch, so it is timed on one text. Tracing and compiling are not timed:
-each runs once before. Columns: the median seconds of a run, those of all cores together
-(which tell more where others use the machine too), tokens per second, and how many
-times as fast kerasplm is.
+All load the same random weights of a causal BERT, written once by kerasplm as a TF1
+checkpoint and for transformers, and generate the same number of tokens (no token ends a
+text) from the same random sources. bert4keras' loop takes one text at a time, without a
+cache: its speed does not depend on the batch, so it is timed on one text. Tracing and
+compiling are not timed: each generates once before. The libraries take turns, each time
+in a new process, so that what else the machine does meets all of them. Columns: the
+median seconds, the median of those of all cores together, tokens per second, how many
+times as fast kerasplm is, and the share of the texts whose ids equal kerasplm's
+(rounding may let another token win where two are as good).
 
 The others are run by interpreters of environments of their own:
 
@@ -44,77 +45,73 @@ rng = np.random.default_rng(0)
 rows = rng.integers(200, words, (job["batch"], job["source"]))
 """
 END = """
-texts = run()
-times, work = [], []
-for _ in range(job["runs"]):
-    begin, before = time.perf_counter(), time.process_time()
-    run()
-    times.append(time.perf_counter() - begin)
-    work.append(time.process_time() - before)
-print(json.dumps([times, work, texts * room]))
+found = run()
+begin, before = time.perf_counter(), time.process_time()
+run()
+times = time.perf_counter() - begin, time.process_time() - before
+print(json.dumps([*times, [list(map(int, ids)) for ids in found]]))
+"""
+
+WRITE = """
+import keras
+import kerasplm as plm
+keras.utils.set_random_seed(0)
+# Wide weights: what comes next depends on the text.
+encoder = plm.Encoder(plm.Config(vocab_size=words, hidden_size=hidden,
+    num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=inner,
+    hidden_act="gelu_erf", initializer_range=0.1))
+model = plm.PretrainedModel(encoder, ["mlm", "sentence_pair"])
+plm.save_checkpoint(model, job["folder"] + "/tf1/bert_model.ckpt", family="bert")
+plm.save_huggingface(model, job["folder"] + "/hf")
 """
 
 KERASPLM = """
 import kerasplm as plm
 from kerasplm.generation import Decoder, Decoding, next_token
 from kerasplm.generation.sources import batch_of
-encoder = plm.Encoder(plm.Config(vocab_size=words, hidden_size=hidden,
-    num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=inner,
-    attention="unilm"))
-model = plm.PretrainedModel(encoder, ["mlm"])
+model = plm.load(job["folder"] + "/tf1", heads="pretraining", attention="causal",
+                 hidden_act="gelu_erf")
 decoder = Decoder(next_token(model, 101), Decoding(max_length=room, beams=beams),
                   jit_compile=job["jit"])
 batch = batch_of(rows.tolist(), 0)
 def run():
-    found = decoder(batch)
-    assert all(len(one.ids[0]) == room for one in found)
-    return len(found)
+    return [one.ids[0] for one in decoder(batch)]
 """
 
 TRANSFORMERS = """
 import torch
-from transformers import BertConfig, BertLMHeadModel
-torch.manual_seed(0)
-model = BertLMHeadModel(BertConfig(vocab_size=words, hidden_size=hidden,
-    num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=inner,
-    is_decoder=True, bos_token_id=101, eos_token_id=None, pad_token_id=0)).eval()
+from transformers import BertLMHeadModel
+torch.set_num_threads(os.cpu_count())
+model = BertLMHeadModel.from_pretrained(job["folder"] + "/hf", is_decoder=True).eval()
+model.generation_config.eos_token_id = None
+model.generation_config.pad_token_id = 0
 ids = torch.tensor(rows)
 def run():
     with torch.inference_mode():
         out = model.generate(ids, attention_mask=torch.ones_like(ids), num_beams=beams,
                              do_sample=False, max_new_tokens=room, use_cache=True)
-    assert out.shape[1] == ids.shape[1] + room
-    return len(out)
+    return out[:, ids.shape[1]:].tolist()
 """
 
 BERT4KERAS = """
 os.environ["TF_KERAS"] = "1"
-import tempfile
+import glob
 import tensorflow as tf
 tf.keras.layers.Layer  # before bert4keras puts this lazy module in the place of keras
 from bert4keras.models import build_transformer_model
 from bert4keras.snippets import AutoRegressiveDecoder
-config = {"vocab_size": words, "hidden_size": hidden, "num_hidden_layers": layers,
-    "num_attention_heads": heads, "intermediate_size": inner, "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
-    "initializer_range": 0.02, "max_position_embeddings": 512, "type_vocab_size": 2}
-with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-    json.dump(config, file)
-    file.flush()
-    model = build_transformer_model(file.name, application="unilm")
+tf1 = job["folder"] + "/tf1/"
+model = build_transformer_model(glob.glob(tf1 + "*.json")[0],
+    glob.glob(tf1 + "*.index")[0][:-6], application="lm", hidden_act="gelu")
 class Search(AutoRegressiveDecoder):
     @AutoRegressiveDecoder.wraps("probas")
     def predict(self, inputs, output_ids, states):
-        token_ids, segment_ids = inputs
-        token_ids = np.concatenate([token_ids, output_ids], 1)
-        segment_ids = np.concatenate([segment_ids, np.ones_like(output_ids)], 1)
+        token_ids = np.concatenate([inputs[0], output_ids], 1)
         last = self.last_token(model)
-        return last.predict([token_ids, segment_ids], verbose=0)
+        return last.predict([token_ids, np.zeros_like(token_ids)], verbose=0)
 search = Search(start_id=None, end_id=-1, maxlen=room)
 def run():
-    ids = search.beam_search([rows[0], np.zeros_like(rows[0])], beams)
-    assert len(ids) == room
-    return 1
+    return [search.beam_search([rows[0]], beams)]
 """
 
 LIBRARIES = {
@@ -124,16 +121,12 @@ LIBRARIES = {
 }
 
 
-def measure(python: str, code: str, job: dict) -> tuple[float, ...]:
-    """Generate in a fresh process.
-
-    Returns:
-        Median seconds, median seconds of work on all cores, tokens per second.
-    """
+def run(python: str, code: str, job: dict) -> str:
+    """Return the last line that the code prints in a process of its own."""
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(job, file)
         file.flush()
-        command = [python, "-c", START + code + END, file.name]
+        command = [python, "-c", START + code, file.name]
         environment = dict(os.environ)
         if python != sys.executable:
             environment.pop("PYTHONPATH", None)
@@ -142,9 +135,39 @@ def measure(python: str, code: str, job: dict) -> tuple[float, ...]:
         )
     if done.returncode:
         raise SystemExit(f"{python}: {done.stderr[-2000:]}")
-    times, work, tokens = json.loads(done.stdout.splitlines()[-1])
-    seconds = statistics.median(times)
-    return seconds, statistics.median(work), tokens / seconds
+    return done.stdout.strip().rsplit("\n", 1)[-1]
+
+
+def compare(pythons: dict[str, str | None], job: dict, rounds: int) -> list[tuple]:
+    """Let the libraries generate in turns; return the rows of the table."""
+    seconds: dict[str, list[float]] = {}
+    work: dict[str, list[float]] = {}
+    texts: dict[str, list[list[int]]] = {}
+    for _ in range(rounds):
+        for library, python in pythons.items():
+            if python is not None:
+                line = run(python, LIBRARIES[library] + END, job)
+                one, other, texts[library] = json.loads(line)
+                seconds.setdefault(library, []).append(one)
+                work.setdefault(library, []).append(other)
+    speeds = {
+        library: len(texts[library]) * job["tokens"] / statistics.median(times)
+        for library, times in seconds.items()
+    }
+    ours = texts["kerasplm"]
+    return [
+        (
+            job["batch"],
+            job["beams"],
+            library,
+            statistics.median(seconds[library]),
+            statistics.median(work[library]),
+            speed,
+            speeds["kerasplm"] / speed,
+            statistics.mean(a == b for a, b in zip(ours, texts[library], strict=False)),
+        )
+        for library, speed in speeds.items()
+    ]
 
 
 def main() -> None:
@@ -157,7 +180,7 @@ def main() -> None:
     parser.add_argument("--beams", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--source", type=int, default=64)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--jit", action="store_true", help="compile ours by XLA")
     args = parser.parse_args()
     pythons = {
@@ -167,25 +190,21 @@ def main() -> None:
     }
     for shape in args.shape:
         rows = []
-        for batch in args.batches:
-            for beams in args.beams:
-                job = {
-                    "shape": SHAPES[shape],
-                    "words": WORDS,
-                    "batch": batch,
-                    "beams": beams,
-                    "tokens": args.tokens,
-                    "source": args.source,
-                    "runs": args.runs,
-                    "jit": args.jit,
-                }
-                ours = 0.0
-                for library, python in pythons.items():
-                    if python is None:
-                        continue
-                    *seconds, speed = measure(python, LIBRARIES[library], job)
-                    ours = ours or speed
-                    rows.append((batch, beams, library, *seconds, speed, ours / speed))
+        with tempfile.TemporaryDirectory() as folder:
+            job = {
+                "shape": SHAPES[shape],
+                "words": WORDS,
+                "tokens": args.tokens,
+                "source": args.source,
+                "jit": args.jit,
+                "folder": folder,
+            }
+            run(sys.executable, WRITE, {**job, "batch": 1, "beams": 1})
+            for batch in args.batches:
+                for beams in args.beams:
+                    now = {**job, "batch": batch, "beams": beams}
+                    rows += compare(pythons, now, args.rounds)
+                    print(*rows[-3:], os.getloadavg(), sep="\n", file=sys.stderr)
         title = f"{shape}: {args.tokens} tokens after {args.source}"
         columns = (
             "batch",
@@ -195,6 +214,7 @@ def main() -> None:
             "CPU s",
             "tokens/s",
             "kerasplm is ×",
+            "equal",
         )
         print_table(title, columns, rows)
 

@@ -72,3 +72,13 @@ def test_xla_generates_the_same(name, beams):
     plain = decode(model_of(name), decoding, rows)
     fast = decode(model_of(name), decoding, rows, jit_compile=True)
     assert [x.ids for x in fast] == [x.ids for x in plain]
+
+
+@pytest.mark.parametrize("name", ["nezha-unilm", "t5"])
+def test_with_python_between_the_steps_it_is_the_same(name):
+    rows, decoding = sources(4, 2), Decoding(max_length=6, beams=3, end_id=END)
+    plain = decode(model_of(name), decoding, rows)
+    seen = {}
+    stepwise = decode(model_of(name), decoding, rows, watch=seen.__setitem__)
+    assert [x.ids for x in stepwise] == [x.ids for x in plain]
+    assert list(map(seen.get, range(4))) == first_texts(plain)

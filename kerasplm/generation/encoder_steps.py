@@ -127,10 +127,10 @@ class EncoderSteps:
                     q, k = self._rotated(q, rotary), self._rotated(k, rotary)
                 fresh = (k, attention.value(x))
                 pairs = zip(old, fresh, strict=True)
-                now = tuple(cache.write(*pair, at) for pair in pairs)
-                new.append(now)
+                keys, values = (cache.write(*pair, at) for pair in pairs)
+                new.append((keys, values))
                 q *= config.key_size**-0.5
-                out = cache.attend(q, *now, bias, heads, relative)
+                out = cache.attend(q, keys, values, bias, heads, relative)
                 return attention.output_dense(out)
 
             x = block_step(block, x, attend)
@@ -149,6 +149,7 @@ class EncoderSteps:
             logits = embeddings.attend(x)
         else:
             if self.config.embedding_projection == "before_norm":
+                assert embeddings.projection is not None
                 kernel = ops.cast(embeddings.projection.kernel, x.dtype)
                 x = tf.matmul(x, kernel, transpose_b=True)
             logits = tf.matmul(x, source["decoder"])

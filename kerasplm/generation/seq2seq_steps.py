@@ -75,8 +75,8 @@ class Seq2SeqSteps:
         bias += cache.unseen(owners, place)
         across = source["hidden"]
         if config.cross_position_bias:
-            keys = tf.range(tf.shape(across)[-1])
-            far = decoder.position_bias(place[None], keys)
+            far = tf.range(tf.shape(across)[-1])
+            far = decoder.position_bias(place[None], far)
             across += tf.cast(far, tf.float32)
         heads = config.num_attention_heads
         at = cache.places(tf.shape(across)[0], heads, room, place)
@@ -84,16 +84,19 @@ class Seq2SeqSteps:
         layers = zip(decoder.blocks, source["kept"], memory["caches"], strict=True)
         for block, kept, old in layers:
             attention, cross = block.attention, _cross(block)
+            for one in kept:  # from Python between the steps it comes without sizes
+                one.set_shape([None, heads, None, config.attention_head_size])
             normed = block.attention_norm(x)
             fresh = (attention.key(normed), attention.value(normed))
             pairs = zip(old, fresh, strict=True)
-            now = tuple(cache.write(*pair, at) for pair in pairs)
-            new.append(now)
-            out = cache.attend(attention.query(normed), *now, bias, heads)
+            keys, values = (cache.write(*pair, at) for pair in pairs)
+            new.append((keys, values))
+            out = cache.attend(attention.query(normed), keys, values, bias, heads)
             x += attention.output_dense(out)
             # The hypotheses of a text are queries of the same keys.
             queries = cross.query(block.cross_norm(x))
-            x += cross.output_dense(cache.attend(queries, *kept, across, heads))
+            out = cache.attend(queries, kept[0], kept[1], across, heads)
+            x += cross.output_dense(out)
             x = block.feed_forward(x)
         logits = model.logits(decoder.output_norm(x))
         return ops.cast(logits, "float32"), {"caches": new, "owners": owners}
