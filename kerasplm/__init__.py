@@ -33,6 +33,7 @@ from kerasplm.task_models import (
     RelationExtractor,
     SentenceEncoder,
     SpanExtractor,
+    TextGenerator,
 )
 
 _OBJECTIVES = "kerasplm.pretraining.objectives"
@@ -101,6 +102,7 @@ __all__ = [
     "Seq2Seq",
     "Seq2SeqConfig",
     "SpanExtractor",
+    "TextGenerator",
     "WarmupLinear",
     "__version__",
     "adamw",

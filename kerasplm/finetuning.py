@@ -330,6 +330,6 @@ def print_result(result: Result, task: str) -> None:
         "results.json": "the table above",
     }
     there = [(n, what) for n, what in files.items() if (result.folder / n).exists()]
-    sent = sorted(file.name for file in result.folder.glob("*_predict.json"))
+    sent = sorted(file.name for file in result.folder.glob("*_predict.*"))
     there += [(name, "answers to a test file, for the leaderboard") for name in sent]
     reporting.print_table(str(result.folder), ("file", "content"), there)

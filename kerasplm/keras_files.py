@@ -177,8 +177,8 @@ def load_weights(path: Path, config: BaseConfig, own: Mapping[str, Any]) -> kera
     network = network_of(family_named(own["family"]))
     encoder = network.model(config, family=own["family"])
     model: keras.Model = encoder
-    if not network.heads:
-        pass
+    if not network.heads and "decoder" in groups:
+        pass  # not inside of a task model
     elif heads and set(heads) <= set(_HEADS):
         held = [_HEADS[head] for head in heads]
         model = PretrainedModel(encoder, [h for h in _HEADS.values() if h in held])

@@ -204,6 +204,25 @@ def test_which_networks_write():
         plm.load(COMPACT / "electra_small", heads="generation", attention="unilm")
 
 
+def test_training_methods():
+    """R-Drop and FGM take the targets into account, not the padding behind them."""
+    features = features_of(rows(3))
+    batch = features.batch(np.arange(3))
+    padded = keras.tree.map_structure(lambda x: np.pad(x, ((0, 0), (0, 2))), batch)
+    padded[0]["target_positions"][:, -2:] = padded[1]["target_positions"][:, -2:] = 1
+    for method in (plm.RDrop(), plm.FGM()):
+        losses = []
+        for inputs, targets in (batch, padded):
+            model = TextGenerator(encoder())
+            model.compile(keras.optimizers.SGD(0.1), method=method, run_eagerly=True)
+            losses.append(model.train_on_batch(inputs, targets))
+        assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    model = TextGenerator(seq2seq())
+    model.compile("sgd", method=plm.FGM(), run_eagerly=True)
+    with pytest.raises(ConfigError, match=r"expected a model with encoder.embeddings"):
+        model.train_on_batch(*batch)
+
+
 def test_what_is_written_is_what_generate_writes():
     for body in (encoder, seq2seq):
         model = TASK.model(body(), settings=settings())

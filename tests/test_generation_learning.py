@@ -137,6 +137,9 @@ def test_saved_and_loaded(body, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(np.asarray(again(inputs())), expected)
+    model.save_weights(tmp_path / "m" / "model.weights.h5")
+    again = plm.load(tmp_path / "m" / "model.weights.h5", heads="task")
+    np.testing.assert_array_equal(np.asarray(again(inputs())), expected)
     words = "no head for span|heads must be None, 'pretraining', 'task'"
     with pytest.raises((CheckpointError, ConfigError), match=words):
         plm.load(tmp_path / "m", heads="span")

@@ -153,15 +153,16 @@ def divergence_of(target: Tensor, logits: Tensor) -> Tensor:
 
 
 def mean_of(values: Tensor, batch: Batch, sample_weight: Any) -> Tensor:
-    """Average over the rows (B,), or over the real tokens (B, T).
+    """Average over the rows (B,), or over the real tokens (B, T), or of targets (B, M).
 
     As in Keras' losses the weights multiply the values, not their number.
     """
     import tensorflow as tf
 
     counted = tf.ones_like(values)
-    if values.shape.rank > 1 and batch.x.get("padding_mask") is not None:
-        counted = tf.cast(batch.x["padding_mask"], values.dtype)
+    mask = batch.x.get("target_mask", batch.x.get("padding_mask"))
+    if values.shape.rank > 1 and mask is not None:
+        counted = tf.cast(mask, values.dtype)
     if sample_weight is not None:
         weight = tf.cast(sample_weight, values.dtype)
         if weight.shape.rank < values.shape.rank:
