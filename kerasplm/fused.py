@@ -27,14 +27,16 @@ def kernels() -> Any:
 
 
 def packed(padding_mask: Tensor) -> Any:
-    """Return the layout that drops padding, or None if the backend cannot have it."""
-    if keras.backend.backend() != "tensorflow":
-        return None
-    from kerasplm import tensorflow_packing
+    """Return the layout that drops padding, or None if the backend cannot have it.
 
-    return (
-        tensorflow_packing.Packed(padding_mask) if tensorflow_packing.packs() else None
-    )
+    XLA, and so a TPU, needs the number of tokens when it compiles.
+    """
+    own = kernels()
+    if own is None or own.under_xla():
+        return None
+    from kerasplm.tensorflow_packing import Packed
+
+    return Packed(padding_mask)
 
 
 class Dropout(keras.layers.Dropout):

@@ -3,7 +3,8 @@
 XLA joins the elementwise operations between two matrix products into one pass over
 memory; the products themselves stay with TensorFlow's library, which is faster at them.
 Each kernel is compiled once per shape. So they are used where shapes are known when the
-graph is made, tensors are large, and there is only a CPU; `joins` tells.
+graph is made, tensors are large, there is only a CPU, and XLA does not compile the
+whole graph anyway; `joins` tells.
 """
 
 import functools
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
 
 Tensor = Any
 
@@ -28,8 +30,15 @@ def joins(x: Tensor) -> bool:
         not tf.executing_eagerly()
         and x.shape.is_fully_defined()
         and x.shape.num_elements() >= SMALLEST
+        and not under_xla()
         and _compiles()
     )
+
+
+def under_xla() -> bool:
+    """Tell whether XLA compiles the graph that is being made, as for every TPU."""
+    graph = tf.compat.v1.get_default_graph()
+    return bool(control_flow_util.GraphOrParentsInXlaContext(graph))
 
 
 @functools.cache

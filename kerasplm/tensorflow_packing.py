@@ -3,18 +3,8 @@
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
 
 Tensor = Any
-
-
-def packs() -> bool:
-    """Tell whether the number of tokens may be found when a graph runs.
-
-    XLA, and so a TPU, needs it when it compiles.
-    """
-    graph = tf.compat.v1.get_default_graph()
-    return not control_flow_util.GraphOrParentsInXlaContext(graph)
 
 
 class Packed:

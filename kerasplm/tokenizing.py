@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from kerasplm.characters import Control
-from kerasplm.errors import PLMError, VocabError
+from kerasplm.errors import DataError, PLMError, VocabError
 from kerasplm.families import BERT, Family, family_named
 from kerasplm.files import read_json, write_text
-from kerasplm.jieba_import import quiet_jieba
+from kerasplm.jieba_import import import_jieba
 from kerasplm.recognition import Opened, Part, opened
 from kerasplm.sources import has_words, words_in
 from kerasplm.vocab import Vocabulary, load_vocab
@@ -225,10 +225,7 @@ def _jieba(vocab: Path) -> Callable[[str], Iterable[str]]:
     Source: ZhuiyiTechnology/WoBERT, README: `jieba.cut(s, HMM=False)`.
     """
     try:
-        cut = quiet_jieba().cut
-    except ImportError as error:
-        raise VocabError(
-            f"{vocab}: a vocabulary of words needs jieba to cut texts: "
-            "pip install 'kerasplm[jieba]'"
-        ) from error
+        cut = import_jieba().cut
+    except DataError as error:
+        raise VocabError(f"{vocab}: a vocabulary of words: {error}") from error
     return lambda text: cut(text, HMM=False)

@@ -7,15 +7,24 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+import kerasplm as plm
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     # The examples are not part of the installed package.
     sys.path.insert(0, str(ROOT))
 
-from examples.make_demo import corpus, grammar, sentiment, templates  # noqa: E402
+from examples.make_demo import (  # noqa: E402
+    corpus,
+    grammar,
+    pretrain,
+    sentiment,
+    templates,
+)
 
 DATA = ROOT / "kerasplm" / "demo" / "data" / "sentiment"
 SAMPLE = 20000
@@ -235,3 +244,24 @@ def test_corpus_knows_every_character_of_the_reviews(documents, splits):
     known = {char for document in documents for text in document for char in text}
     needed = {char for rows in splits.values() for _, text in rows for char in text}
     assert not needed - known
+
+
+# --- the model
+
+
+def test_the_model_is_made_by_the_product(tmp_path, monkeypatch):
+    """All but the training, whose steps are tested elsewhere."""
+    monkeypatch.setattr(
+        plm.PretrainingJob, "run", lambda job: SimpleNamespace(model=job._model())
+    )
+    work, output = tmp_path / "work", tmp_path / "model"
+    arguments = ["--work", str(work), "--output", str(output), "--sentences", "300"]
+    for _ in range(2):  # what is there is used again
+        pretrain.main(arguments)
+    assert len(list((work / "data").glob("*.tfrecord"))) == pretrain.SHARDS
+    model = plm.load(output, heads="pretraining")
+    assert list(model.heads) == ["mlm", "sentence_pair"]
+    assert model.encoder.config.initializer_range == 0.05
+    vocab = (output / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    assert vocab[:5] == pretrain.SPECIAL
+    assert len(vocab) == len(set(vocab)) == model.encoder.config.vocab_size

@@ -136,6 +136,18 @@ def test_kernels_are_for_large_tensors_of_known_shape(monkeypatch):
     assert not tensorflow_kernels.joins(tf.zeros((1, 2**17)))  # not in a graph
 
 
+def test_where_xla_compiles_the_whole_there_are_no_kernels_within():
+    @tf.function(jit_compile=True)
+    def look():
+        large = tf.zeros((1, 2**17))
+        found.append(tensorflow_kernels.joins(large))
+        return large
+
+    found = []
+    look.get_concrete_function()
+    assert found == [False]
+
+
 def small_encoder(**fields):
     keras.utils.set_random_seed(3)
     sizes = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 16}

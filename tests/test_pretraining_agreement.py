@@ -11,6 +11,7 @@ from kerasplm.pretraining.agreement import check_agreement
 from kerasplm.pretraining.corpus import Masks
 from kerasplm.pretraining.creating import create
 from kerasplm.pretraining.data_settings import DataSettings
+from kerasplm.pretraining.records import encode, frame
 from kerasplm.pretraining.training_settings import Settings
 from kerasplm.python_tokenizer import PythonTokenizer
 from tests.test_pretraining_command import SIZES
@@ -81,6 +82,17 @@ def test_a_second_text_is_needed(place, tmp_path, objective):
     with pytest.raises(DataError, match=f"two texts in an instance for {objective}, f"):
         train(place, folder, tmp_path / "out", objective)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_second_text_may_come_late(tmp_path):
+    rows = [{"input_ids": [2, 5, 3], "segment_ids": [0, 0, 0]}] * 200
+    rows.append({"input_ids": [2, 5, 3, 6, 3], "segment_ids": [0, 0, 0, 1, 1]})
+    file = tmp_path / "late.tfrecord"
+    file.write_bytes(b"".join(frame(encode(row)) for row in rows))
+    check_agreement([str(file)], WORDS, ["unilm"])
+    file.write_bytes(b"".join(frame(encode(row)) for row in rows[:-1]))
+    with pytest.raises(DataError, match="late.tfrecord: expected two texts"):
+        check_agreement([str(file)], WORDS, ["unilm"])
 
 
 @pytest.mark.parametrize(

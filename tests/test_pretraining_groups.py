@@ -82,6 +82,12 @@ def test_a_broken_line_is_named(line):
     assert line in str(told.value)
 
 
+def test_a_broken_line_stops_the_run_before_anything_is_written(tmp_path):
+    with pytest.raises(DataError, match="t.txt: expected a line such as.*found '{一"):
+        pairs(tmp_path, f"{A}\t{B}\n\n{{一\n")
+    assert not (tmp_path / "o").exists()
+
+
 def test_rows_are_both_orders_of_a_pair(tmp_path):
     """What SimBERT takes: rows 2i and 2i + 1 are (a, b) and (b, a)."""
     pairs(tmp_path, f"{A}\n{B}\n\n{OTHER[0]}\n{OTHER[1]}\n")

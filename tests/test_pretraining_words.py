@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kerasplm.errors import DataError
-from kerasplm.pretraining import jieba_words as module
+from kerasplm.jieba_import import import_jieba
 from kerasplm.pretraining.jieba_words import JiebaCut
 from kerasplm.pretraining.words import WordList, Words
 from kerasplm.python_tokenizer import PythonTokenizer
@@ -214,7 +214,7 @@ def test_without_jieba_one_sentence_says_what_to_do(monkeypatch):
     monkeypatch.delitem(sys.modules, "jieba", raising=False)
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(DataError, match=r"pip install 'kerasplm\[jieba\]'"):
-        module.import_jieba()
+        import_jieba()
     Words(TOKENIZER, "spaces")  # needs none
 
 

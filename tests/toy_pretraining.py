@@ -93,11 +93,13 @@ class Data:
         self.stages = settings.parts()
 
     def batches(self, stage, skip, shard, replicas):
-        steps, length, rows = self.stages[stage]
-        found = dataset(steps, skip, rows=rows, length=length, seed=stage)
+        its = self.stages[stage]
+        sizes = {"rows": its.batch_size, "length": its.length}
+        found = dataset(its.steps, skip, seed=stage, **sizes)
         return divided(found, shard, replicas)
 
     def held_out(self, stage, count, shard, replicas):
-        _, length, rows = self.stages[stage]
-        found = dataset(min(count, 2), rows=rows, length=length, seed=100)
+        its = self.stages[stage]
+        sizes = {"rows": its.batch_size, "length": its.length}
+        found = dataset(min(count, 2), seed=100, **sizes)
         return divided(found, shard, replicas)

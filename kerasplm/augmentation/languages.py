@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from kerasplm.augmentation import lexicon_en, lexicon_zh
 from kerasplm.characters import is_cjk
 from kerasplm.errors import ConfigError
-from kerasplm.pretraining.jieba_words import import_jieba
+from kerasplm.jieba_import import import_jieba
 
 Span = tuple[int, int]
 LANGUAGES = ("auto", "zh", "en")

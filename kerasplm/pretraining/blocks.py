@@ -3,12 +3,13 @@
 import hashlib
 import random
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from kerasplm.errors import DataError
 from kerasplm.pretraining import builders, documents, records
 from kerasplm.pretraining.builders import Instance, Piece
 from kerasplm.pretraining.data_settings import DataSettings
@@ -63,7 +64,7 @@ class BlockMaker:
             a record are left out.
 
         Raises:
-            DataError: The text is not UTF-8.
+            DataError: As of `documents`.
         """
         statistics.cut += sum(part.cut for part in block.parts)
         used = self._used(block, statistics, opener)
@@ -77,6 +78,27 @@ class BlockMaker:
             random.Random(self._number(block.number, "shard", shard)).shuffle(found)
             if found:
                 yield shard, found
+
+    def documents(self, block: Block, opener: Opener = open_file) -> Iterator[Document]:
+        """Read the documents, or groups, of a block.
+
+        Args:
+            block: Where the text lies.
+            opener: Opens a file.
+
+        Raises:
+            DataError: The text is not UTF-8, or not that of the layout.
+        """
+        for part in block.parts:
+            read = documents.read(Block(block.number, (part,)), opener)
+            if not self._settings.rules.groups:
+                yield from read
+                continue
+            for document in read:
+                try:
+                    yield from groups(document)
+                except DataError as error:
+                    raise DataError(f"{part.file}: {error}") from error
 
     def _number(self, *place: object) -> int:
         """Return the seed of a place in the corpus."""
@@ -95,10 +117,7 @@ class BlockMaker:
         used = []
         rules = self._settings.rules
         most = rules.longest_piece(self._settings.max_length)
-        read: Iterable[Document] = documents.read(block, opener)
-        if rules.groups:
-            read = chain.from_iterable(map(groups, read))
-        for document in read:
+        for document in self.documents(block, opener):
             pieces = self._pieces(document, statistics)
             size = sum(len(piece.ids) for piece in pieces)
             statistics.tokens += size

@@ -6,11 +6,10 @@ import functools
 import math
 import os
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 from kerasplm.errors import DataError
-from kerasplm.jieba_import import quiet_jieba
+from kerasplm.jieba_import import import_jieba
 from kerasplm.memo import Memo
 
 # Texts whose words are remembered, of either kind; longer ones seldom come again.
@@ -18,21 +17,6 @@ _REMEMBERED = 1 << 15
 _LONGEST = 16
 # No word holds it: a dictionary has a word per line.
 _END = "\n"
-
-
-def import_jieba() -> ModuleType:
-    """Return the package jieba, which then says nothing when it starts.
-
-    Raises:
-        DataError: When it is not installed.
-    """
-    try:
-        return quiet_jieba()
-    except ImportError as error:
-        raise DataError(
-            "jieba, which finds the words of Chinese text, is not installed: "
-            "pip install 'kerasplm[jieba]'"
-        ) from error
 
 
 class JiebaCut:

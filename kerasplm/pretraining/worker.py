@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kerasplm.errors import PLMError, describe
-from kerasplm.pretraining import documents, records
+from kerasplm.pretraining import records
 from kerasplm.pretraining.blocks import maker_of
 from kerasplm.pretraining.documents import Block
 from kerasplm.pretraining.statistics import Statistics
@@ -148,7 +148,7 @@ class Worker:
             raise OrphanError("the caller is gone")
 
     def _check(self, task: Mapping[str, Any]) -> None:
-        for _ in documents.read(Block.from_json(task["block"])):
+        for _ in self._maker.documents(Block.from_json(task["block"])):
             pass
 
     def _block(self, task: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from kerasplm.pretraining.jieba_words import import_jieba
+from kerasplm.jieba_import import import_jieba
 
 _CHINESE = re.compile("[\u4e00-\u9fa5]")
 
