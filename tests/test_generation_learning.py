@@ -117,6 +117,7 @@ def test_a_fresh_head_is_said(place, caplog, tmp_path):
     body = finetuning.start(place / "t5", TASK, other)
     assert isinstance(body, plm.Seq2Seq)
     assert body.config.hidden_dropout_prob == 0.3
+    assert body.config.initializer_range is None
     with pytest.raises(ConfigError, match="expected the configuration of an encoder"):
         finetuning.start(place / "t5", TASKS["lcqmc"], other)
 
