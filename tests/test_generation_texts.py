@@ -237,6 +237,8 @@ def test_bad_input(model, tokenizer):
         ([("一", "二", "三")], {}, DataError, "text 0: expected one text or two"),
         (TEXTS, {"end": "<end>"}, VocabError, "<end>"),
         (TEXTS, {"suppress": ["一二"]}, VocabError, "一二"),
+        (TEXTS, {"suppress": "一二"}, ConfigError, "suppress must be a list of tok"),
+        (TEXTS, {"samples": 1, "seed": -1}, ConfigError, "seed must be a whole num"),
         (TEXTS, {"batch_size": 0}, ConfigError, "batch_size must be positive"),
         (TEXTS, {"max_source_length": 2}, ConfigError, "at least 3"),
         (TEXTS, {"choices": ["一"], "extract": True}, ConfigError, "exclude"),
