@@ -154,7 +154,7 @@ def generate(
     for n, text in enumerate(texts):
         rows.append(source_ids(model, tokenizer, text, n, max_source_length))
         check_room(model, rows[n], n, max_length)
-    decoder = _decoder(model, start_id, decoding, constraint, name, jit_compile)
+    decoder = decoder_of(model, start_id, decoding, constraint, name, jit_compile)
     order = np.argsort([len(row) for row in rows], kind="stable").tolist()
     found: dict[int, Generated] = {}
     drawn = secrets.randbits(32) if seed is None else seed
@@ -238,15 +238,24 @@ def next_token(model: keras.Model, start_id: int) -> NextToken:
     return EncoderSteps(model)
 
 
-def _decoder(
+def decoder_of(
     model: keras.Model,
     start_id: int,
     decoding: Decoding,
-    constraint: Constraint | None,
-    name: Any,
-    jit_compile: bool,
+    constraint: Constraint | None = None,
+    name: Any = None,
+    jit_compile: bool = False,
 ) -> Decoder:
-    """Return the decoder of these options; the model keeps those it was asked for."""
+    """Return the decoder of these options; the model keeps the last ones.
+
+    Args:
+        model: As for `generate`.
+        start_id: As for `next_token`.
+        decoding: The options.
+        constraint: What may be written.
+        name: A key that is equal for equal constraints.
+        jit_compile: As for `generate`.
+    """
     # Not through __setattr__, by which Keras tracks what belongs to the weights.
     kept = vars(model).setdefault("_kerasplm_decoders", {})
     key = (start_id, decoding.static(), name, jit_compile)
