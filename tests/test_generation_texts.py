@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
+from kerasplm import cli_generate
 from kerasplm.errors import ConfigError, DataError, VocabError
 from kerasplm.generation import Decoding, Extract, Trie
 from tests.language import Fixed, decode
@@ -270,7 +271,7 @@ def saved(model, tmp_path_factory):
     return folder
 
 
-def test_command(saved, model, tokenizer, tmp_path):
+def test_command(saved, model, tokenizer, tmp_path, monkeypatch):
     source, output = tmp_path / "texts.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(TEXTS) + "\n", "utf-8")
     (tmp_path / "choices.txt").write_text("\n".join(TEXTS[:2]) + "\n", "utf-8")
@@ -286,6 +287,8 @@ def test_command(saved, model, tokenizer, tmp_path):
 
     assert answers() == ours()
     assert answers("--attention=causal") != ours()
+    # From here on options are told apart; what is compiled for one side serves both.
+    monkeypatch.setattr(cli_generate, "_loaded", lambda *_: (model, tokenizer))
     found = answers(
         "--beams=3",
         "--length-penalty=0.7",
@@ -321,6 +324,7 @@ def test_command(saved, model, tokenizer, tmp_path):
     found = answers("--extract", "--compatible=bert4keras", "--beams=2")
     assert found == ours(extract=True, compatible="bert4keras", beams=2)
     assert answers("--jit-compile", "--end=") == ours(end=None)
+    monkeypatch.undo()
     shown = run(*common, "--max-length=6", "--stream", "--family=bert")
     assert f"2\t{ours()[1]['text']}\n" in shown
 
