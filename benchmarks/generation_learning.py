@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from benchmarks.learn import COLUMNS
 from kerasplm import (
@@ -83,34 +82,8 @@ def network(name: str, vocab_size: int, **changes: Any) -> keras.Model:
     """Return a network with random weights."""
     config = SHAPES[name].replace(vocab_size=vocab_size, **changes)
     if isinstance(config, Seq2SeqConfig):
-        model = Seq2Seq(config, family=_FAMILY[name])
-        begin_as_t5(model)
-        return model
+        return Seq2Seq(config, family=_FAMILY[name])
     return PretrainedModel(Encoder(config, family=_FAMILY[name]), ["mlm"])
-
-
-def begin_as_t5(model: Seq2Seq) -> None:
-    """Draw the weights as T5 does, whose words begin far apart.
-
-    With the small values of BERT the residual sum forgets which word it began with.
-
-    Source: google-research/text-to-text-transfer-transformer, via
-    huggingface/transformers modeling_mt5.py, `_init_weights`.
-    """
-    size, head = model.config.hidden_size, model.config.attention_head_size
-    for n, weight in enumerate(model.weights):
-        path = weight.path
-        if path.endswith("scale"):
-            continue
-        deviation = weight.shape[0] ** -0.5
-        if path.endswith(("embeddings", "seq2seq/output/kernel")):
-            deviation = 1.0
-        elif path.endswith("query/kernel"):
-            deviation = (size * head) ** -0.5
-        elif path.endswith("relative_bias"):
-            deviation = size**-0.5
-        values = np.random.default_rng(n).normal(0.0, deviation, weight.shape)
-        weight.assign(values.astype("float32"))
 
 
 def tokens_of(vocab: Path, data: Path) -> list[str]:

@@ -100,8 +100,9 @@ def export(
 ) -> None:
     """Export a model as a SavedModel that takes strings.
 
-    A checkpoint with a classifier gives labels and probabilities, any other one the
-    vectors of its encoder, with --generate the texts that it writes.
+    A checkpoint with a classifier gives labels and probabilities, one that `finetune`
+    trained to write the texts of its task, any other one the vectors of its encoder,
+    with --generate the texts that it writes.
     """
     from kerasplm import exporting, inspection, tokenizing, zoo
 
@@ -114,6 +115,10 @@ def export(
     if more or pair or attention:
         raise ConfigError("--set, --pair and --attention are for --generate")
     heads: Any = inspection.task_kind(model, family=family)
+    if heads == "generation":
+        cli_generate.export_task(model, output, max_length, family)
+        typer.echo(f"{output}: SavedModel, signature serving_default")
+        return
     network = zoo.load(model, heads=heads, family=family)
     tokenizer = tokenizing.load_tokenizer(model, family=family)
     exporting.export(network, tokenizer, output, max_length=max_length)

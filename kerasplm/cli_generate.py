@@ -1,5 +1,6 @@
 """The command `generate`: a text for each line of a file."""
 
+import dataclasses
 import sys
 import typing
 from collections.abc import Sequence
@@ -158,7 +159,7 @@ def export(
 ) -> None:
     """Export a generator; its options are NAME=VALUE."""
     from kerasplm.generation import Decoding
-    from kerasplm.generation.exporting import CHOICES, export_generator
+    from kerasplm.generation.exporting import CHOICES, check_choice, export_generator
 
     hints = typing.get_type_hints(Decoding)
     words = tuple[str, ...]
@@ -167,10 +168,7 @@ def export(
     known |= {"suppress": words, "repetition_exempt": words}
     choices = {}
     for name, text in map(halves, more):
-        if name not in known:
-            raise ConfigError(
-                f"--set {name}: no such option; there are {', '.join(known)}"
-            )
+        check_choice(name, tuple(known))
         choices[name] = typed(name, text, known[name])
     network, tokenizer = _loaded(model, attention, family, None, in_graph=None)
     export_generator(
@@ -181,6 +179,37 @@ def export(
         max_source_length=max_source_length,
         **choices,
     )
+
+
+def export_task(
+    model: str, output: str, max_length: int | None, family: str | None
+) -> None:
+    """Export a model that was trained to write, with the decoding of its task.
+
+    Raises:
+        ConfigError: What it writes fits into no SavedModel.
+    """
+    import kerasplm as plm
+    from kerasplm.exporting import check_tokenizer
+    from kerasplm.exporting_trained import export_trained
+    from kerasplm.sources import open_source
+    from kerasplm.tasks.saved import saved_task
+
+    with open_source(model) as source:
+        known = saved_task(source.folder)
+    if known is None:
+        raise ConfigError(f"{model}: does not tell its task; pass --generate")
+    settings = known[1]
+    if max_length is not None:
+        settings = dataclasses.replace(settings, max_length=max_length)
+    network = plm.load(model, heads="generation", family=family)
+    tokenizer = plm.load_tokenizer(model, family=family)
+    check_tokenizer(tokenizer)
+    if not export_trained(network, tokenizer, output, settings):
+        raise ConfigError(
+            f"{model}: {known[0].name} reads several texts, copies or writes parts, "
+            "which no SavedModel does; pass --generate to export it without that"
+        )
 
 
 def _loaded(

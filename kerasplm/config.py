@@ -45,7 +45,7 @@ class BaseConfig:
     """What every configuration can do: check its fields, copy, become a dictionary."""
 
     vocab_size: int
-    initializer_range: float = 0.02
+    initializer_range: float | None = 0.02
 
     def _check_integers(
         self, least: Mapping[str, int], optional: Sequence[str]

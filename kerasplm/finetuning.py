@@ -1,6 +1,7 @@
 """Fine-tune a checkpoint on a task: from official files to an exported model."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import tensorflow as tf
 from kerasplm import reporting
 from kerasplm._version import VERSION
 from kerasplm.checkpoint import body_of, their_names
-from kerasplm.errors import ConfigError, DataError
-from kerasplm.exporting import export
+from kerasplm.errors import ConfigError, DataError, ExportError
+from kerasplm.exporting_trained import export_trained
 from kerasplm.files import write_bytes, write_json, write_text
 from kerasplm.lessons import Lesson, Teach
 from kerasplm.report.card import model_card
@@ -21,7 +22,7 @@ from kerasplm.report.pictures import curves
 from kerasplm.run_folder import Prepared, alone, claim, prepare
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.starting import start
-from kerasplm.task_models import Classifier, TaskModel
+from kerasplm.task_models import TaskModel
 from kerasplm.tasks import Settings, Split, Task
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.cache import cached_features, length_statistics
@@ -32,6 +33,8 @@ from kerasplm.tasks.saved import save_task
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.vocabulary_tools import check_vocab
+
+_log = logging.getLogger("kerasplm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +76,12 @@ def finetune(
         task: A task, its name in `TASKS`, or a JSON file that declares it.
         data: Folder with the train, dev and (optional) test files.
         output: Folder for the results: `model/` (TF1 names, configuration,
-            vocabulary, card), `saved_model/` (takes strings; not for a vocabulary of
-            words), `learning_curve.png`, `history.csv`, `tensorboard/`,
-            `dev_predictions.jsonl`, `dev_details.json` (confusions, worst and longest
-            rows), `run.json` (data, settings and their sources), `results.json`,
-            `{task}_predict.json` if there is a test file, and `state/` while
-            training. `kerasplm.report.write_report` makes one report of many.
+            vocabulary, card), `saved_model/` (see `export_trained`; takes strings, so
+            not for a vocabulary of words), `learning_curve.png`, `history.csv`,
+            `tensorboard/`, `dev_predictions.jsonl`, `dev_details.json` (confusions,
+            worst and longest rows), `run.json` (data, settings and their sources),
+            `results.json`, `{task}_predict.json` if there is a test file, and `state/`
+            while training. `kerasplm.report.write_report` makes one report of many.
         settings: Default is the published recipe for task and model,
             `task.settings(model)`; `task.settings(model, epochs=5)` changes it.
         verbose: As for `keras.Model.fit`.
@@ -287,9 +290,11 @@ def _write(
     save_tokenizer(tokenizer, folder / "model")
     save_task(folder / "model", task, settings)
     # Words are not segmented in graph.
-    classifies = judged and isinstance(result.model, Classifier)
-    if classifies and isinstance(tokenizer, tf.Module):
-        export(result.model, tokenizer, folder / "saved_model")
+    if judged and isinstance(tokenizer, tf.Module):
+        try:
+            export_trained(result.model, tokenizer, folder / "saved_model", settings)
+        except ExportError as error:  # the model itself is written
+            _log.warning("%s; no SavedModel was written", error)
     facts = {
         "task": task.name,
         "kind": task.kind,

@@ -57,11 +57,21 @@ def initialize_with(given: Initializer) -> Iterator[None]:
         _given.reset(token)
 
 
-def initializer(config: BaseConfig) -> Initializer:
-    """Return the truncated normal of the original code (cut at two sigma)."""
+def initializer(
+    config: BaseConfig, own: Callable[[], Initializer] | None = None
+) -> Initializer:
+    """Return the truncated normal of the original code (cut at two sigma).
+
+    Args:
+        config: Its deviation, `initializer_range`.
+        own: Returns what draws the weight if the configuration has no deviation.
+    """
     given = _given.get()
     if given is not None:
         return given
+    if config.initializer_range is None:
+        assert own is not None  # only configurations with initial values of their own
+        return own()
     return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
 
 

@@ -13,8 +13,9 @@ from kerasplm.families import Family, Match
 from kerasplm.published import ACTIVATIONS, OWN, Shapes, check_sizes, own_block
 from kerasplm.seq2seq.config import Seq2SeqConfig
 
-# Fields that no key of the original says, or not exactly.
-_OWN_KEYS = ("hidden_act", "cross_position_bias", "scale_output")
+# Fields that no key of the original says, or not exactly. Files of T5-PEGASUS have the
+# "initializer_range" of BERT, which its code does not read.
+_OWN_KEYS = ("hidden_act", "initializer_range", "cross_position_bias", "scale_output")
 _RENAMED = {
     "relative_attention_num_buckets": "relative_buckets",
     "relative_attention_max_distance": "relative_max_distance",
@@ -36,7 +37,7 @@ def fields_from_json(data: Mapping[str, Any], family: Family) -> dict[str, Any]:
     """
     if "d_model" in data:
         data = huggingface_t5.fields_from_json(data)
-    known = set(Seq2SeqConfig.fields()) - {"hidden_act"}
+    known = set(Seq2SeqConfig.fields()) - {"hidden_act", "initializer_range"}
     named = {_RENAMED.get(key, key): value for key, value in data.items()}
     fields = {k: v for k, v in named.items() if k in known and v is not None}
     if data.get("hidden_act") is not None:

@@ -185,7 +185,10 @@ def test_refusals(tokenizer, tmp_path):
         (model, words, {}, ConfigError, "vocabulary of words has none"),
         (model.encoder, tokenizer, {}, ConfigError, "found a Encoder"),
         (generator(), tokenizer, {}, ConfigError, "found 'bidirectional'"),
-        (model, tokenizer, {"choices": ["好"]}, ConfigError, "choices: no such option"),
+        (model, tokenizer, {"choices": ["好"]}, ConfigError, "choices: cannot be ex"),
+        (model, tokenizer, {"extract": True}, ConfigError, "extract: cannot be ex"),
+        (model, tokenizer, {"top": 1}, ConfigError, "top: no such option; there a"),
+        (model, tokenizer, {"suppress": "好"}, ConfigError, "suppress must be a list"),
         (model, tokenizer, {"beams": 0}, ConfigError, "beams must be a whole"),
         (model, tokenizer, {"end": "<end>"}, VocabError, "<end>"),
         (model, tokenizer, {"max_length": 23}, ConfigError, "at least 3 tokens of a s"),
@@ -230,7 +233,7 @@ def test_command(tokenizer, tmp_path):
     assert (card["samples"], card["suppress"], card["pair"]) == (2, ["[UNK]"], False)
     assert (card["max_source_length"], card["end"]) == (8, "。")
     run(*common, "--set=beams=2", fails="--set, --pair and --attention are for --gener")
-    wrong = "--set batch_size: no such option; there are max_length, "
+    wrong = "batch_size: no such option; there are max_length, "
     run(*common, "--generate", "--set=batch_size=2", fails=wrong)
     wrong = "beams: expected int, found 'two'"
     run(*common, "--generate", "--set=beams=two", fails=wrong)

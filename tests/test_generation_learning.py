@@ -2,10 +2,12 @@
 
 import json
 import logging
+import shutil
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from typer.testing import CliRunner
 
 import kerasplm as plm
@@ -87,7 +89,40 @@ def test_it_learns_by_heart(done, place):
     assert sum(right) >= 7
     card = (place / "out_unilm" / "model" / "README.md").read_text("utf-8")
     assert 'pipeline("text-generation"' in card
-    assert not (place / "out_unilm" / "saved_model").exists()
+
+
+def test_the_saved_model_writes_what_was_predicted(done, place, tmp_path):
+    out, texts = place / "out_unilm", [text for text, _ in PAIRS]
+    lines = (out / "dev_predictions.jsonl").read_text("utf-8").splitlines()
+    expected = [json.loads(line)["text"] for line in lines]
+    run("export", "--model", out, "--output", tmp_path / "again")
+    for folder in (out / "saved_model", tmp_path / "again"):
+        write = tf.saved_model.load(str(folder)).signatures["serving_default"]
+        found = write(text=tf.constant(texts))["text"].numpy()
+        assert [text.decode() for text in found] == expected
+    # The whole folder of the run is a model to `generate`, too.
+    (tmp_path / "in.txt").write_text("\n".join(texts) + "\n", "utf-8")
+    options = ("--max-length", "8", "--output", tmp_path / "x.jsonl")
+    run("generate", "--model", out, "--input", tmp_path / "in.txt", *options)
+    lines = (tmp_path / "x.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["text"] for line in lines] == expected
+    told = json.loads((out / "model" / "task.json").read_text("utf-8"))
+    told["options"]["extract"] = True
+    shutil.copytree(out / "model", tmp_path / "m")
+    (tmp_path / "m" / "task.json").write_text(json.dumps(told))
+    command = [
+        "export",
+        "--model",
+        str(tmp_path / "m"),
+        "--output",
+        str(tmp_path / "y"),
+    ]
+    failed = CliRunner().invoke(app, command)
+    assert "csl_title reads several texts, copies or writes" in str(failed.exception)
+    (tmp_path / "m" / "task.json").unlink()
+    failed = CliRunner().invoke(app, command)
+    assert "does not tell its task; pass --generate" in str(failed.exception)
+    assert not (tmp_path / "y").exists()
 
 
 def test_the_head_of_the_checkpoint_is_taken(place):
@@ -117,6 +152,7 @@ def test_a_fresh_head_is_said(place, caplog, tmp_path):
     body = finetuning.start(place / "t5", TASK, other)
     assert isinstance(body, plm.Seq2Seq)
     assert body.config.hidden_dropout_prob == 0.3
+    assert body.config.initializer_range is None
     with pytest.raises(ConfigError, match="expected the configuration of an encoder"):
         finetuning.start(place / "t5", TASKS["lcqmc"], other)
 

@@ -5,6 +5,7 @@ import pytest
 
 from kerasplm.generation import Decoder, Decoding, next_token
 from kerasplm.generation.sources import batch_of
+from kerasplm.tasks.optimizing import precision
 from tests.language import (
     FAMILIES,
     SEQ2SEQ,
@@ -72,6 +73,23 @@ def test_xla_generates_the_same(name, beams):
     plain = decode(model_of(name), decoding, rows)
     fast = decode(model_of(name), decoding, rows, jit_compile=True)
     assert [x.ids for x in fast] == [x.ids for x in plain]
+
+
+@pytest.mark.parametrize("name", ["nezha-unilm", "t5"])
+def test_half_precision(name):
+    """One text at a time, as few rows take other products."""
+    model, rows = model_of(name), sources(4, 2)
+    with precision("float16"):
+        half = type(model).from_config(model.get_config())
+    half.set_weights(model.get_weights())
+    decoding = Decoding(max_length=4)
+    decoder = Decoder(next_token(half, START), decoding)
+    found = [decoder(batch_of([row], 0))[0] for row in rows]
+    expected = decode(model, decoding, rows)
+    same = [(x, y) for x, y in zip(found, expected, strict=True) if x.ids == y.ids]
+    assert len(same) >= 2  # where two words are near the other one may win
+    for x, y in same:
+        np.testing.assert_allclose(x.scores, y.scores, rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize("name", ["nezha-unilm", "t5"])

@@ -44,6 +44,50 @@ def test_titles(tmp_path):
     assert rows("lcsts", tmp_path / "j") == (SourceRow(7, ("乙",), ("甲",)),)
 
 
+BLOCK = """<doc id={}>
+    {}<summary>
+        河边花开
+    </summary>
+    <short_text>
+        河边 <花> 开了。
+    </short_text>
+</doc>
+"""
+LABEL = "<human_label>{}</human_label>\n    "
+
+
+def test_official_files_of_lcsts(tmp_path):
+    put(tmp_path, "PART_I.txt", BLOCK.format(0, "") + "\n" + BLOCK.format("a1", ""))
+    put(tmp_path, "PART_II.txt", BLOCK.format(7, LABEL.format(3)))
+    told = [BLOCK.format(n, LABEL.format(n)) for n in range(1, 6)]
+    put(tmp_path / "DATA", "PART_III.txt", "".join(told).replace("\n", "\r\n"))
+    texts, targets = ("河边 <花> 开了。",), ("河边花开",)
+    expected = tuple(SourceRow(name, texts, targets) for name in (0, "a1"))
+    assert rows("lcsts", tmp_path) == expected
+    assert rows("lcsts", tmp_path, "dev") == (SourceRow(7, texts, targets),)
+    test = TASKS["lcsts"].rows(tmp_path, "test")
+    assert [row.id for row in test.rows] == [3, 4, 5]
+    assert dict(test.dropped) == {"human label below 3": 2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("</doc>", "", "line 1: expected </doc> behind this block, found none"),
+        ("</doc>\n", "<doc id=2>\n</doc>\n", "line 1: expected </doc> behind"),
+        ("</doc>", "</doc>\n标题", "line 9: expected <doc id=...>, found '标题'"),
+        ("<summary>", "<title>", "line 1: expected a target, found none"),
+        ("        河边花开\n", "", "line 1: expected a text in <summary>, found none"),
+        ("short_text", "text", "line 1: expected a text in <short_text>, found"),
+        ("<sum", "<human_label>六</human_label><sum", "a human label from 1 to 5, f"),
+    ],
+)
+def test_bad_blocks(tmp_path, old, new, words):
+    put(tmp_path, "PART_I.txt", BLOCK.format(0, "").replace(old, new))
+    with pytest.raises(DataError, match=words):
+        rows("lcsts", tmp_path)
+
+
 def test_several_targets(tmp_path):
     line = {"source": "甲", "target": ["乙", "丙"]}
     declared = {"name": "mine", "kind": "generation"}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
+from kerasplm import cli_generate
 from kerasplm.errors import ConfigError, DataError, VocabError
 from kerasplm.generation import Decoding, Extract, Trie
 from tests.language import Fixed, decode
@@ -237,6 +238,8 @@ def test_bad_input(model, tokenizer):
         ([("一", "二", "三")], {}, DataError, "text 0: expected one text or two"),
         (TEXTS, {"end": "<end>"}, VocabError, "<end>"),
         (TEXTS, {"suppress": ["一二"]}, VocabError, "一二"),
+        (TEXTS, {"suppress": "一二"}, ConfigError, "suppress must be a list of tok"),
+        (TEXTS, {"samples": 1, "seed": -1}, ConfigError, "seed must be a whole num"),
         (TEXTS, {"batch_size": 0}, ConfigError, "batch_size must be positive"),
         (TEXTS, {"max_source_length": 2}, ConfigError, "at least 3"),
         (TEXTS, {"choices": ["一"], "extract": True}, ConfigError, "exclude"),
@@ -268,7 +271,7 @@ def saved(model, tmp_path_factory):
     return folder
 
 
-def test_command(saved, model, tokenizer, tmp_path):
+def test_command(saved, model, tokenizer, tmp_path, monkeypatch):
     source, output = tmp_path / "texts.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(TEXTS) + "\n", "utf-8")
     (tmp_path / "choices.txt").write_text("\n".join(TEXTS[:2]) + "\n", "utf-8")
@@ -284,6 +287,8 @@ def test_command(saved, model, tokenizer, tmp_path):
 
     assert answers() == ours()
     assert answers("--attention=causal") != ours()
+    # From here on options are told apart; what is compiled for one side serves both.
+    monkeypatch.setattr(cli_generate, "_loaded", lambda *_: (model, tokenizer))
     found = answers(
         "--beams=3",
         "--length-penalty=0.7",
@@ -319,6 +324,7 @@ def test_command(saved, model, tokenizer, tmp_path):
     found = answers("--extract", "--compatible=bert4keras", "--beams=2")
     assert found == ours(extract=True, compatible="bert4keras", beams=2)
     assert answers("--jit-compile", "--end=") == ours(end=None)
+    monkeypatch.undo()
     shown = run(*common, "--max-length=6", "--stream", "--family=bert")
     assert f"2\t{ours()[1]['text']}\n" in shown
 

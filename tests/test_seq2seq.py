@@ -41,6 +41,7 @@ def test_config_goes_there_and_back():
         ({"num_decoder_layers": True}, "num_decoder_layers must be a whole number"),
         ({"hidden_act": "gelu"}, "hidden_act must be one of gelu_tanh, .*'gelu'"),
         ({"hidden_dropout_prob": 1.0}, r"hidden_dropout_prob must be .* \[0, 1\)"),
+        ({"initializer_range": -1}, "initializer_range must be a number"),
         ({"scale_output": 0.5}, "scale_output must be true or false. Received: 0.5"),
         ({"relative_buckets": 7}, "relative_buckets must be even. Received: 7"),
         ({"relative_max_distance": 16}, "must be more than half.* 16 and 32"),
@@ -50,6 +51,39 @@ def test_config_goes_there_and_back():
 def test_bad_config(fields, words):
     with pytest.raises(ConfigError, match=words):
         CONFIG.replace(**fields)
+
+
+def test_new_weights_are_drawn_as_t5_does():
+    config = plm.Seq2SeqConfig(
+        vocab_size=300,
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        attention_head_size=32,
+        intermediate_size=256,
+    )
+    expected = {
+        "embedding/embeddings": 1.0,
+        "seq2seq/output/kernel": 1.0,
+        "attention/query/kernel": (64 * 32) ** -0.5,
+        "attention/key/kernel": 64**-0.5,
+        "attention/value/kernel": 64**-0.5,
+        "attention/output/kernel": 128**-0.5,
+        "ffn/gate/kernel": 64**-0.5,
+        "ffn/inner/kernel": 64**-0.5,
+        "ffn/outer/kernel": 256**-0.5,
+        "relative_bias": 64**-0.5,
+    }
+    keras.utils.set_random_seed(0)
+    for weight in plm.Seq2Seq(config).weights:
+        if not weight.path.endswith("scale"):
+            (wanted,) = (x for n, x in expected.items() if weight.path.endswith(n))
+            found = np.std(np.asarray(weight))
+            assert found == pytest.approx(wanted, rel=0.15), weight.path
+    plain = plm.Seq2Seq(config.replace(scale_output=False))
+    assert np.std(np.asarray(plain.output_layer.kernel)) == pytest.approx(1 / 8, 0.1)
+    alike = plm.Seq2Seq(config.replace(initializer_range=0.02))
+    assert np.abs(np.asarray(alike.embedding.embeddings)).max() <= 0.04
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ def test_a_build_goes_on_where_it_was(embed, tmp_path):
     assert os.listdir(tmp_path) == ["a.building"]
     for others, options, error, message in (
         (TEXTS[1:], {}, DataError, "with other texts; delete it"),
+        (TEXTS[:8], {}, DataError, "with other texts; delete it"),
         (TEXTS, {"measure": "dot"}, ConfigError, "another model or other options"),
     ):
         options = {"shard_size": 8} | options

@@ -178,7 +178,8 @@ def attend(
             out += product(weights, relative[:, None], False)
         return out
 
-    if _xla.get():
+    # For float16 on a processor the small product does not exist.
+    if _xla.get() or q.dtype == tf.float16:
         out = attended(_product)
     else:
         out = tf.cond(

@@ -11,9 +11,9 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError, ExportError
 from kerasplm.exporting import check_tokenizer, checked_target, write_saved_model
 from kerasplm.files import write_json
-from kerasplm.generation.in_graph import TextGenerator
+from kerasplm.generation.in_graph import GraphGenerator
 from kerasplm.generation.settings import Decoding
-from kerasplm.generation.texts import check_model, generate
+from kerasplm.generation.texts import check_model, generate, ids_of
 from kerasplm.seq2seq.model import Seq2Seq
 from kerasplm.vocabulary_tools import check_vocab
 
@@ -23,6 +23,8 @@ CHOICES = tuple(
     field.name for field in dataclasses.fields(Decoding) if field.name not in _TOKENS
 )
 """Options of `export_generator` that `Decoding` explains."""
+# What `generate` asks of Python, or reads of the texts to choose from.
+_ASKED = ("choices", "extract", "allowed", "stream")
 _SEED = 1  # of the texts that are compared
 
 
@@ -76,24 +78,21 @@ def export_generator(
         >>> plm.export_generator(model, tokenizer, "paraphrase",
         ...     samples=10, top_k=5, max_length=32)            # doctest: +SKIP
     """
-    unknown = sorted(set(choices) - set(CHOICES))
-    if unknown:
-        raise ConfigError(
-            f"{', '.join(unknown)}: no such option; there are {', '.join(CHOICES)}"
-        )
+    for name in choices:
+        check_choice(name, CHOICES)
     target = checked_target(folder)
     check_model(model)
     check_tokenizer(tokenizer)
     body = model if isinstance(model, Seq2Seq) else model.encoder
     check_vocab(tokenizer, body, "the tokenizer")
     decoding = Decoding(
-        suppress=tuple(map(tokenizer.id_of, suppress)),
-        repetition_exempt=tuple(map(tokenizer.id_of, repetition_exempt)),
+        suppress=ids_of(tokenizer, "suppress", suppress),
+        repetition_exempt=ids_of(tokenizer, "repetition_exempt", repetition_exempt),
         end_id=None if end is None else tokenizer.id_of(end),
         **choices,
     )
     start_id = tokenizer.id_of(start)
-    write = TextGenerator(model, tokenizer, decoding, start_id, max_source_length)
+    write = GraphGenerator(model, tokenizer, decoding, start_id, max_source_length)
     options = {
         **choices,
         "start": start,
@@ -133,13 +132,28 @@ def export_generator(
     write_saved_model(target, serve, model, tokenizer, finish)
 
 
+def check_choice(name: str, known: Sequence[str]) -> None:
+    """Refuse what is no option of an export.
+
+    Raises:
+        ConfigError: It is none; the message tells those that `generate` alone has.
+    """
+    if name in _ASKED:
+        raise ConfigError(
+            f"{name}: cannot be exported, the SavedModel writes freely; `generate` "
+            "has this option"
+        )
+    if name not in known:
+        raise ConfigError(f"{name}: no such option; there are {', '.join(known)}")
+
+
 def _signature(pair: bool, drawing: bool) -> list[tf.TensorSpec]:
     names = ["text", *(["text_pair"] if pair else [])]
     specs = [tf.TensorSpec([None], tf.string, name=name) for name in names]
     return [*specs, *([tf.TensorSpec([], tf.int64, name="seed")] if drawing else [])]
 
 
-def _serving(write: TextGenerator, pair: bool, drawing: bool) -> Any:
+def _serving(write: GraphGenerator, pair: bool, drawing: bool) -> Any:
     """Return the function whose arguments have the names of the signature."""
     if pair and drawing:
         return lambda text, text_pair, seed: {"text": write(text, text_pair, seed)}

@@ -15,7 +15,7 @@ from kerasplm.generation.texts import next_token
 from kerasplm.seq2seq.model import Seq2Seq
 
 
-class TextGenerator:
+class GraphGenerator:
     """Read texts, generate and write texts, in graphs only.
 
     Args:

@@ -129,11 +129,11 @@ def generate(
         top_k=top_k,
         top_p=top_p,
         repetition_penalty=repetition_penalty,
-        repetition_exempt=tuple(map(tokenizer.id_of, repetition_exempt)),
+        repetition_exempt=ids_of(tokenizer, "repetition_exempt", repetition_exempt),
         repetition_lag=repetition_lag,
         no_repeat_ngram=no_repeat_ngram,
         length_penalty=length_penalty,
-        suppress=tuple(map(tokenizer.id_of, suppress)),
+        suppress=ids_of(tokenizer, "suppress", suppress),
         end_id=None if end is None else tokenizer.id_of(end),
         min_ends=min_ends,
         compatible=compatible,
@@ -142,6 +142,8 @@ def generate(
         raise ConfigError(
             f"max_source_length must be at least 3. Received: {max_source_length}"
         )
+    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+        raise ConfigError(f"seed must be a whole number >= 0. Received: {seed!r}")
     if stream is not None and (samples or 1) > 1:
         raise ConfigError(f"stream shows one text per source. Received: {samples=}")
     start_id = tokenizer.id_of(start)
@@ -152,7 +154,7 @@ def generate(
     for n, text in enumerate(texts):
         rows.append(source_ids(model, tokenizer, text, n, max_source_length))
         check_room(model, rows[n], n, max_length)
-    decoder = _decoder(model, start_id, decoding, constraint, name, jit_compile)
+    decoder = decoder_of(model, start_id, decoding, constraint, name, jit_compile)
     order = np.argsort([len(row) for row in rows], kind="stable").tolist()
     found: dict[int, Generated] = {}
     drawn = secrets.randbits(32) if seed is None else seed
@@ -177,6 +179,18 @@ def generate(
 
 def _is_text(x: Any) -> bool:
     return isinstance(x, str)
+
+
+def ids_of(tokenizer: Any, name: str, tokens: Sequence[str]) -> tuple[int, ...]:
+    """Return the ids of the tokens that an option names.
+
+    Raises:
+        ConfigError: They are one string.
+        VocabError: One is not in the vocabulary.
+    """
+    if isinstance(tokens, str):
+        raise ConfigError(f"{name} must be a list of tokens. Received: {tokens!r}")
+    return tuple(map(tokenizer.id_of, tokens))
 
 
 def check_model(model: keras.Model) -> None:
@@ -224,15 +238,24 @@ def next_token(model: keras.Model, start_id: int) -> NextToken:
     return EncoderSteps(model)
 
 
-def _decoder(
+def decoder_of(
     model: keras.Model,
     start_id: int,
     decoding: Decoding,
-    constraint: Constraint | None,
-    name: Any,
-    jit_compile: bool,
+    constraint: Constraint | None = None,
+    name: Any = None,
+    jit_compile: bool = False,
 ) -> Decoder:
-    """Return the decoder of these options; the model keeps those it was asked for."""
+    """Return the decoder of these options; the model keeps the last ones.
+
+    Args:
+        model: As for `generate`.
+        start_id: As for `next_token`.
+        decoding: The options.
+        constraint: What may be written.
+        name: A key that is equal for equal constraints.
+        jit_compile: As for `generate`.
+    """
     # Not through __setattr__, by which Keras tracks what belongs to the weights.
     kept = vars(model).setdefault("_kerasplm_decoders", {})
     key = (start_id, decoding.static(), name, jit_compile)

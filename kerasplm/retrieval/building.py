@@ -112,15 +112,15 @@ def _shards(
     source = _cleaned(texts)
     for shard in itertools.count():
         some = list(itertools.islice(source, shard_size))
-        if not some:
-            break
         path = vectors_file(work, shard)
+        if not some:
+            if path.exists():
+                raise _other_texts(work)
+            break
         if path.exists():
             width = mapped(path, (len(some), width)).shape[1]
             if list(Texts(work, count + len(some), shard_size)[count:]) != some:
-                raise DataError(
-                    f"{work}: is left of a build with other texts; delete it"
-                )
+                raise _other_texts(work)
             if progress is not None:
                 progress(len(some))
         else:
@@ -129,6 +129,10 @@ def _shards(
     if width is None:
         raise DataError("expected texts to embed, found none")
     return count, width
+
+
+def _other_texts(work: Path) -> DataError:
+    return DataError(f"{work}: is left of a build with other texts; delete it")
 
 
 def _write_shard(

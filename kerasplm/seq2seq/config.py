@@ -38,7 +38,8 @@ class Seq2SeqConfig(BaseConfig):
         hidden_act: Activation of the gate in the feed-forward layers.
         hidden_dropout_prob: Dropout of embeddings, block outputs and the last norm,
             in [0, 1).
-        initializer_range: Standard deviation of the truncated normal initializer.
+        initializer_range: Standard deviation of the truncated normal with which all
+            matrices begin; None is T5's own choice, for each by its sizes.
         layer_norm_eps: Epsilon of every root-mean-square normalisation.
         relative_buckets: Rows of each table of relative positions; even.
         relative_max_distance: From this distance on all share one bucket; more than
@@ -67,7 +68,7 @@ class Seq2SeqConfig(BaseConfig):
     intermediate_size: int = 2048
     hidden_act: Activation = "gelu_erf"
     hidden_dropout_prob: float = 0.1
-    initializer_range: float = 0.02
+    initializer_range: float | None = None
     layer_norm_eps: float = 1e-6
     relative_buckets: int = 32
     relative_max_distance: int = 128
@@ -79,7 +80,8 @@ class Seq2SeqConfig(BaseConfig):
         self._check_integers(_AT_LEAST, ("num_decoder_layers",))
         self._check_choices({"hidden_act": get_args(Activation)})
         self._check_number("hidden_dropout_prob", 0.0, 1.0)
-        self._check_number("initializer_range", 0.0, math.inf)
+        if self.initializer_range is not None:
+            self._check_number("initializer_range", 0.0, math.inf)
         self._check_number("layer_norm_eps", 0.0, 1.0)
         for name in ("cross_position_bias", "scale_output"):
             if not isinstance(getattr(self, name), bool):

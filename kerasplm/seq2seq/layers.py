@@ -15,9 +15,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasplm.layers import ACTIVATIONS, initializer
+from kerasplm.layers import ACTIVATIONS
 from kerasplm.masks import MASK_VALUE, softmax
 from kerasplm.seq2seq.config import Seq2SeqConfig
+from kerasplm.seq2seq.initial import initial
 
 Tensor = Any
 
@@ -75,11 +76,9 @@ class Seq2SeqLayer(keras.layers.Layer):
 
     def dense(self, units: int, name: str) -> keras.layers.Dense:
         """Return a dense layer without bias."""
+        draw = initial(self.config, name)
         return keras.layers.Dense(
-            units,
-            use_bias=False,
-            kernel_initializer=initializer(self.config),
-            name=name,
+            units, use_bias=False, kernel_initializer=draw, name=name
         )
 
     def norm(self, name: str) -> keras.layers.RMSNormalization:
@@ -282,7 +281,7 @@ class Stack(Seq2SeqLayer):
         self.relative_bias = self.add_weight(
             name="relative_bias",
             shape=(config.relative_buckets, config.num_attention_heads),
-            initializer=initializer(config),
+            initializer=initial(config, "relative_bias"),
         )
         for block in self.blocks:
             block.build(None)

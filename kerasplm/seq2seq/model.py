@@ -7,8 +7,8 @@ from keras import ops
 
 from kerasplm import masks
 from kerasplm.encoder import Inputs, check_inputs
-from kerasplm.layers import initializer
 from kerasplm.seq2seq.config import Seq2SeqConfig
+from kerasplm.seq2seq.initial import initial
 from kerasplm.seq2seq.layers import Stack
 
 Tensor = Any
@@ -58,7 +58,7 @@ class Seq2Seq(keras.Model):
         self.embedding = keras.layers.Embedding(
             config.vocab_size,
             config.hidden_size,
-            embeddings_initializer=initializer(config),
+            embeddings_initializer=initial(config, "embedding"),
             name="embedding",
         )
         self.encoder = Stack(config, "encoder", config.num_hidden_layers, decoder=False)
@@ -66,7 +66,7 @@ class Seq2Seq(keras.Model):
         self.output_layer = keras.layers.Dense(
             config.vocab_size,
             use_bias=False,
-            kernel_initializer=initializer(config),
+            kernel_initializer=initial(config, "output_layer"),
             name="output",
         )
         self.build()

@@ -9,6 +9,7 @@ from kerasplm.tasks.formats.clue import read_causes, read_keywords, read_pronoun
 from kerasplm.tasks.formats.columns import Column, read_table
 from kerasplm.tasks.formats.entities import read_spans, read_tags, read_words
 from kerasplm.tasks.formats.format import Format, Names, one_file
+from kerasplm.tasks.formats.lcsts import read_news
 from kerasplm.tasks.formats.questions import read_questions
 from kerasplm.tasks.formats.relations import read_schemas, read_triples
 from kerasplm.tasks.formats.targets import read_answers, read_targets, read_utterances
@@ -248,7 +249,15 @@ FORMATS: Mapping[str, Format] = {
             **{n: (f"summarization_csl_{n}",) for n in ("train", "dev", "test")},
         ),
     ),
-    "lcsts": target_format(_TITLES),
+    "lcsts": Format(
+        functools.partial(read_news, columns=_TITLES),
+        one_file(
+            SUFFIXES,
+            train=("PART_I", "DATA/PART_I"),
+            dev=("PART_II", "DATA/PART_II"),
+            test=("PART_III", "DATA/PART_III"),
+        ),
+    ),
     "source_target": target_format(
         {
             "text": ("source", "text", "content", 0),

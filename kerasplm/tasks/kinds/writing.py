@@ -7,14 +7,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasplm.generation.constraints import Constraint, Data, Extract
-from kerasplm.generation.decoder import Decoder
+from kerasplm.generation.constraints import Data, Extract
 from kerasplm.generation.settings import Decoding
 from kerasplm.generation.sources import batch_of
-from kerasplm.generation.texts import next_token
-from kerasplm.seq2seq.model import Seq2Seq
-
-_KEPT = 4  # compiled decoders of a model
+from kerasplm.generation.texts import decoder_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,7 +67,12 @@ def written_texts(
         seed: Of what is drawn.
         between: What to put between parts, which end with [SEP].
     """
-    decoder = _decoder_of(network, tokenizer, decoding, extract)
+    constraint = name = None
+    if extract:
+        special = (tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id)
+        constraint = ExtractFirst(special, tokenizer.sep_id)
+        name = ("extract first", special)
+    decoder = decoder_of(network, tokenizer.cls_id, decoding, constraint, name)
     batch = batch_of([list(ids) for ids in sources], tokenizer.pad_id)
     found = []
     for one in decoder(batch, numbers=numbers, seed=seed):
@@ -85,29 +86,6 @@ def written_texts(
         texts = tokenizer.decode(parts[:-1] if ended else parts)
         found.append(GeneratedText(between.join(texts), float(one.scores[0])))
     return found
-
-
-def _decoder_of(
-    network: keras.Model, tokenizer: keras.Layer, decoding: Decoding, extract: bool
-) -> Decoder:
-    """Return the decoder of these options; the model keeps the last ones."""
-    # Not through __setattr__, by which Keras tracks what belongs to the weights.
-    kept = vars(network).setdefault("_kerasplm_writers", {})
-    special = (tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id)
-    key = (decoding, special, extract)
-    if key not in kept:
-        while len(kept) >= _KEPT:
-            del kept[next(iter(kept))]
-        constraint: Constraint | None = None
-        if extract:
-            constraint = ExtractFirst(special, tokenizer.sep_id)
-        kept[key] = Decoder(
-            next_token(network, tokenizer.cls_id),
-            decoding,
-            started=isinstance(network, Seq2Seq),
-            constraint=constraint,
-        )
-    return kept[key]
 
 
 def surest(candidates: Sequence[GeneratedText]) -> GeneratedText:
