@@ -124,7 +124,7 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
         if not (folder / SETTINGS).exists():  # refused: nothing was begun here
             (folder / _LOCK).unlink(missing_ok=True)
-            if made and not any(folder.iterdir()):
+            if made and folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
 
