@@ -101,6 +101,35 @@ def test_two_stages(done, place, config, tmp_path):
         distill(place, out, *more, "--temperature", 2)
 
 
+def test_augmented_stages(done, place, tmp_path):
+    """The file is made before the stages, once, and both train on it."""
+    guesser = tmp_path / "guesser"
+    network = plm.PretrainedModel(plm.load(place / "model"), ["mlm"])
+    plm.save_checkpoint(network, guesser / "model.ckpt", family="bert")
+    shutil.copy(place / "model" / "vocab.txt", guesser)
+    # One word that may be replaced in each row; the two words of the vocabulary.
+    for split, count in (("train", 24), ("dev", 8)):
+        rows = [f"{n % 2}\t{('慢', '快')[n % 2] * (1 + n % 3)}手机\n" for n in range(count)]
+        data = tmp_path / "data" / f"{split}.tsv"
+        data.parent.mkdir(exist_ok=True)
+        data.write_text("label\ttext_a\n" + "".join(rows), "utf-8")
+    out = tmp_path / "out"
+    more = ("--student-layers", 1, "--epochs", 1, "--augment", 3)
+    more += ("--augment-model", guesser, "--data", tmp_path / "data", *TASK)
+    distill(place, out, *more, data=False)
+    file = out / "augmented" / "train.tsv"
+    rows = plm.TASKS["chnsenticorp"].rows(file, "train")
+    assert len(rows) > 24
+    for stage in ("intermediate", "prediction"):
+        told = json.loads((out / stage / "run.json").read_text())
+        assert told["data"]["train"]["rows"] == len(rows)
+    before = file.stat().st_mtime_ns
+    distill(place, out, *more, data=False)
+    assert file.stat().st_mtime_ns == before
+    with pytest.raises(ConfigError, match="holds another augmentation"):
+        distill(place, out, *more, "--seed", 2, data=False)
+
+
 def test_theseus(done, place, tmp_path):
     out = tmp_path / "out"
     more = ("--method", "theseus", "--student-layers", 1, "--epochs", 1)
@@ -126,6 +155,13 @@ def test_theseus(done, place, tmp_path):
         (("--student-layers", 1, "--set", "x.epochs=2"), "Received: x"),
         (("--student-layers", 1, "--set", "method=fgm"), "without another method"),
         (("--student-layers", 1, "--augment", 2), "--augment needs --augment-model"),
+        (("--student-layers", 1, "--augment-model", "m"), "--augment needs --augment"),
+        (
+            ("--student-layers", 1, "--method", "theseus", "--augment", 2)
+            + ("--augment-model", "m"),
+            "an augmented file is for the stages intermediate and prediction; planned",
+        ),
+        (("--student-layers", 1, "--general-steps", 2), "general', which is not plan"),
         (("--student-layers", 1, "--general-set", "steps=2"), "needs --general-steps"),
     ],
 )

@@ -70,6 +70,7 @@ class Chinese:
         posseg.initialize()
         self._cut = posseg.lcut
         self._tags: dict[str, str] = posseg.dt.word_tag_tab
+        # The beginnings of words are in it, too, with the number 0.
         self._frequencies: dict[str, int] = jieba.dt.FREQ
 
     def words(self, text: str) -> list[Span]:
