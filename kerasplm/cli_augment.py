@@ -110,7 +110,7 @@ def augment(
     loading: dict[str, Any] = {"family": family, "part": part}
     network = plm.load(model, heads="pretraining", **loading)
     tokenizer = plm.load_tokenizer(model, in_graph=False, **loading)
-    with _bar() as progress:
+    with bar() as progress:
         found = augment_task(
             wanted,
             data,
@@ -136,7 +136,7 @@ def augment(
 
 
 @contextlib.contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
+def bar() -> Iterator[Callable[[int, int], None]]:
     """Give what shows how far it is: a bar on a terminal, else nothing."""
     from rich.console import Console
     from rich.progress import (

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from checkpoints_convert.command import FamilyArg
+from kerasplm.cli_augment import bar
 from kerasplm.cli_values import halves, parsed, value_of
 from kerasplm.errors import ConfigError
 
@@ -286,12 +287,13 @@ def distill(
         general_masked=general_masked,
         strategy=strategy,
     )
-    if augment is not None:
-        if augmented is not None or augment_model is None:
-            raise ConfigError("--augment needs --augment-model and no --augmented")
+    if (augment is None) != (augment_model is None) or (augment_model and augmented):
+        raise ConfigError("--augment needs --augment-model and no --augmented")
+    if augment is not None and augment_model is not None:
         from kerasplm.distillation.augmenting import augmented_file
 
-        file = augmented_file(job, augment_model, augment, seed)
+        with bar() as progress:
+            file = augmented_file(job, augment_model, augment, seed, progress)
         job = dataclasses.replace(job, augmented=str(file))
     job.run()
     typer.echo(f"{Path(output)}: done")

@@ -1,6 +1,7 @@
 """The encoder: every family's network, chosen by its `Config`."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -10,6 +11,7 @@ from kerasplm import masks
 from kerasplm.config import Config
 from kerasplm.embeddings import Embeddings
 from kerasplm.fused import packed
+from kerasplm.hooks import hook_of
 from kerasplm.layers import ACTIVATIONS, Block, initializer
 from kerasplm.recompute import recomputed
 from kerasplm.relative import relative_table, rotations
@@ -37,12 +39,14 @@ class Encoder(keras.Model):
 
     Attributes:
         recompute: Whether training keeps only the outputs of the blocks and computes
-            their inside a second time for the gradients.
+            their inside a second time for the gradients. Without effect with a hook,
+            or where hidden states or scores are asked for.
         skip_padding: Whether padded positions are left out of the dense layers, for
             callers that use real tokens and the pooled vector only: their places in
             `sequence_output` are then zeros, save the first of a row. Without
             effect outside TensorFlow, under XLA, without `padding_mask`, with
-            `attention_mask`, or where hidden states or scores are asked for.
+            `attention_mask`, with a hook (`kerasplm.hooks`), or where hidden states
+            or scores are asked for.
 
     Example:
         >>> encoder = Encoder(Config(vocab_size=100, hidden_size=24,
@@ -149,7 +153,8 @@ class Encoder(keras.Model):
                 "attention_mask must have rank 4, broadcast to (B, N, T, T). Received: "
                 f"shape {tuple(mask.shape)}; a mask of tokens (B, T) is padding_mask"
             )
-        inside = return_hidden_states or return_attention_scores
+        hook = hook_of(self)
+        inside = bool(hook or return_hidden_states or return_attention_scores)
         layout = None
         if mask is None:
             padding_mask = inputs.get("padding_mask")
@@ -161,12 +166,10 @@ class Encoder(keras.Model):
             mask = masks.attention_mask(
                 self.config.attention, padding_mask, segment_ids
             )
-        normed, x = self.embeddings(
-            token_ids,
-            segment_ids=segment_ids,
-            position_ids=inputs.get("position_ids"),
-            training=training,
-        )
+        asked = {"segment_ids": segment_ids, "position_ids": inputs.get("position_ids")}
+        normed, x = self.embeddings(token_ids, **asked, training=training)
+        if hook is not None:
+            x = hook.embedded(x, {"token_ids": token_ids, **asked})
         relative = rotary = None
         length = ops.shape(token_ids)[1]
         if self.config.position == "nezha":
@@ -180,25 +183,21 @@ class Encoder(keras.Model):
             x = layout.rows(x)
         states, all_scores = [x], []
         lean = bool(self.recompute and training and not inside)
-        for block in self.layers_in_order():
+        given = {
+            "attention_mask": mask,
+            "relative": relative,
+            "rotary": rotary,
+            "training": training,
+            "layout": layout,
+        }
+        for number, block in enumerate(self.layers_in_order()):
             if lean:
-                x = recomputed(block)(
-                    x,
-                    attention_mask=mask,
-                    relative=relative,
-                    rotary=rotary,
-                    training=training,
-                    layout=layout,
-                )
+                x = recomputed(block)(x, **given)
                 continue
-            x, scores, summed = block(
-                x,
-                attention_mask=mask,
-                relative=relative,
-                rotary=rotary,
-                training=training,
-                layout=layout,
-            )
+            before = x
+            x, scores, summed = block(before, **given)
+            if hook is not None:
+                x = hook.applied(number, before, x, scores, given)
             states.append(x)
             all_scores.append(scores)
         if layout is not None:
@@ -238,6 +237,16 @@ class Encoder(keras.Model):
         )
         encoder.trainable = config.get("trainable", True)
         return encoder
+
+
+@contextlib.contextmanager
+def without_padding(encoder: Encoder) -> Iterator[None]:
+    """Let an encoder leave padded positions out, see `Encoder.skip_padding`."""
+    before, encoder.skip_padding = encoder.skip_padding, True
+    try:
+        yield
+    finally:
+        encoder.skip_padding = before
 
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask", "position_ids", "attention_mask")

@@ -96,12 +96,14 @@ def _facts_of(
         "model": digest(model),
         "settings": {n: x for n, x in choices.items() if n not in _WITHOUT_EFFECT},
         # Not the files: what a declaration reads from them may change, too.
-        "data": {
-            name: hashlib.sha256(repr(split.rows).encode()).hexdigest()
-            for name, split in splits.items()
-        },
+        "data": {name: content(split) for name, split in splits.items()},
     }
     return dict(json.loads(json.dumps(facts)))  # a tuple is read back as a list
+
+
+def content(split: Split) -> str:
+    """Return a hash of the rows of a split."""
+    return hashlib.sha256(repr(split.rows).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -124,7 +126,7 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
         if not (folder / SETTINGS).exists():  # refused: nothing was begun here
             (folder / _LOCK).unlink(missing_ok=True)
-            if made and not any(folder.iterdir()):
+            if made and folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
 

@@ -10,8 +10,9 @@ import tensorflow as tf
 import kerasplm as plm
 from kerasplm.distillation import losses
 from kerasplm.distillation.maps import layer_map
-from kerasplm.distillation.recording import recorded
+from kerasplm.distillation.recording import Record, seen
 from kerasplm.errors import CheckpointError, ConfigError
+from kerasplm.hooks import hooked
 from kerasplm.tasks.optimizing import precision
 
 
@@ -68,9 +69,9 @@ def test_losses_by_hand(pair, tiny_batch):
     pairs = (mask[:, None, :, None] & mask[:, None, None, :]).repeat(4, 1)
     records = {}
     for who, model in (("teacher", teacher), ("student", student)):
-        with recorded(model) as found:
+        records[who] = Record()
+        with hooked(model, records[who]):
             model(tiny_batch)
-        records[who] = found[0]
     scores = [np.asarray(records[who].scores[-1]) for who in ("student", "teacher")]
     for padding in ("masked", "tinybert"):
         model = plm.Distillation(teacher, student, padding=padding)
@@ -164,13 +165,14 @@ def test_heads_of_another_number(tiny_config, tiny_batch):
     plm.Distillation(teacher, student, losses={"hidden": 1})
     model = plm.Distillation(teacher, student, heads="mean", layer_map=[1, 0])
     found = values(model.outcome(tiny_batch)[0])["attention"]
-    with recorded(teacher) as theirs, recorded(student) as mine:
+    theirs, mine = Record(), Record()
+    with hooked(teacher, theirs), hooked(student, mine):
         teacher(tiny_batch)
         student(tiny_batch)
-    pairs = np.asarray(mine[0].pairs)[:, 0]
+    pairs = np.asarray(seen(tiny_batch, student)[1])[:, 0]
     expected = sum(
         np.square(np.asarray(a).mean(1) - np.asarray(b).mean(1))[pairs].mean()
-        for a, b in zip(mine[0].scores, theirs[0].scores[::-1], strict=True)
+        for a, b in zip(mine.scores, theirs.scores[::-1], strict=True)
     )
     assert found == pytest.approx(expected, rel=1e-5)
 

@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 import kerasplm as plm
 from kerasplm.cli import app
 from kerasplm.distillation.batches import one_dictionary
-from kerasplm.distillation.recording import recorded
+from kerasplm.distillation.recording import Record
 from kerasplm.distillation.theseus import LinearReplacing
 from kerasplm.errors import ConfigError
+from kerasplm.hooks import hooked
 from kerasplm.pretraining.logs import read_history
 from tests.pretraining_records import VOCAB, write_folder
 
@@ -90,10 +91,11 @@ def test_theseus_replaces_whole_modules(modules, tiny_batch):
     old, new = modules
     model = plm.Theseus(old, new, replace=0.5, seed=1)
     before = old.get_weights()
-    with recorded(old.encoder) as theirs, recorded(new.encoder) as mine:
+    theirs, mine = Record(), Record()
+    with hooked(old.encoder, theirs), hooked(new.encoder, mine):
         old(tiny_batch)
         new(tiny_batch)
-    embedded = [record[0].states[0] for record in (theirs, mine)]
+    embedded = [record.states[0] for record in (theirs, mine)]
     kwargs = {"attention_mask": tiny_batch["padding_mask"][:, None, None, :]}
     mixtures = []
     for x in embedded:

@@ -10,7 +10,8 @@ from kerasplm.checkpoint import named_weights
 from kerasplm.distillation import losses
 from kerasplm.distillation.maps import layer_map
 from kerasplm.distillation.model import Distillation
-from kerasplm.distillation.recording import recorded
+from kerasplm.distillation.recording import Record
+from kerasplm.hooks import hooked
 from kerasplm.optimization import AdamW
 from kerasplm.schedules import WarmupLinear
 from tests.golden import HIDDEN, LOGITS, LOSS, Case, Comparison, every
@@ -38,9 +39,9 @@ def compare_inside(case, compare, model, stage):
     io, batch = case.io, case.batch()
     for who, network in (("student", model.student), ("teacher", model.teacher)):
         body = getattr(network, "encoder", network)
-        with recorded(body) as records:
+        record = Record()
+        with hooked(body, record):
             network(batch)
-        (record,) = records
         for n, state in enumerate(record.states):
             key = f"{stage}/{who}_hidden_{n}"
             if key in io:

@@ -2,7 +2,12 @@
 
 import functools
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,20 +25,37 @@ TASK = ("--task", "chnsenticorp", "--set", "save_steps=3", "--batch-size", 16)
 TASK += ("--learning-rate", 3e-3, "--max-length", 20)
 
 
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch):
+STAGES = ("--family", "tinybert", "--cache-answers")
+STAGES += ("--set", "intermediate.epochs=3", "--set", "prediction.epochs=4")
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hurried():
     """Measure speed by one pass; the SavedModel is that of every fine-tuning."""
-    monkeypatch.setattr(finetuning, "export", lambda *_: None)
-    quick = functools.partial(comparing.compare, seconds=0.0)
-    monkeypatch.setattr(job, "compare", quick)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finetuning, "export", lambda *_: None)
+        quick = functools.partial(comparing.compare, seconds=0.0)
+        patch.setattr(job, "compare", quick)
+        yield
 
 
-def distill(place, output, *more, teacher=None, data=True):
-    command = ["distill", "--teacher", teacher or place / "out" / "model"]
-    command += ["--output", output, *more]
+@pytest.fixture
+def uncompared(monkeypatch):
+    """End after the stages."""
+    monkeypatch.setattr(job, "compare", lambda *_: [])
+    monkeypatch.setattr(job, "write_comparison", lambda *_: None)
+
+
+def words_of(place, output, *more, data=True):
+    words = ["distill", "--teacher", place / "out" / "model", "--output", output, *more]
     if data:
-        command += ["--data", place / "data", *TASK]
-    done = CliRunner().invoke(app, [str(word) for word in command])
+        words += ["--data", place / "data", *TASK]
+    return [str(word) for word in words]
+
+
+def distill(place, output, *more, data=True):
+    done = CliRunner().invoke(app, words_of(place, output, *more, data=data))
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output
@@ -58,11 +80,16 @@ def config(tmp_path_factory):
     return file
 
 
-def test_two_stages(done, place, config, tmp_path):
-    out = tmp_path / "out"
-    more = ("--student-config", config, "--family", "tinybert", "--cache-answers")
-    more += ("--set", "intermediate.epochs=3", "--set", "prediction.epochs=4")
-    told = distill(place, out, *more)
+@pytest.fixture(scope="module")
+def distilled(done, place, config, tmp_path_factory):
+    """The folder of a distillation in two stages, and what the command told."""
+    out = tmp_path_factory.mktemp("distilled") / "out"
+    return out, distill(place, out, "--student-config", config, *STAGES)
+
+
+def test_two_stages(done, distilled, place, config):
+    out, told = distilled
+    more = ("--student-config", config, *STAGES)
     assert "teacher and student" in told
     assert "times as fast" in (out / "comparison.md").read_text()
     assert sorted(f.name for f in out.iterdir() if f.name[0] != ".") == [
@@ -101,6 +128,81 @@ def test_two_stages(done, place, config, tmp_path):
         distill(place, out, *more, "--temperature", 2)
 
 
+KILLED = """
+import os, signal, sys
+import keras
+from kerasplm import finetuning
+from kerasplm.cli import app
+
+class Kill(keras.callbacks.Callback):
+    left = 15
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+plain = finetuning.fit_on
+finetuning.fit_on = lambda *given, callbacks, **more: plain(
+    *given, callbacks=[*callbacks, Kill()], **more)
+app(sys.argv[1:])
+"""
+
+
+def test_a_killed_stage_goes_on(distilled, uncompared, place, config, tmp_path):
+    """Killed in its second epoch, it ends as if nothing had been."""
+    out = tmp_path / "out"
+    more = ("--student-config", config, *STAGES[:-2], "--stages", "intermediate")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *words_of(place, out, *more)],
+        cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-3000:]
+    with np.load(out / "intermediate" / "state" / "state.npz") as data:
+        meta = json.loads(str(data["meta"]))
+    assert (meta["epoch"], meta["step"]) == (1, 3)
+    distill(place, out, *more)
+    for file in ("state/state.npz", "state/best.npz"):
+        files = (folder / "intermediate" / file for folder in (distilled[0], out))
+        one, two = map(np.load, files)
+        for name in set(one.files) - {"meta"}:
+            np.testing.assert_array_equal(one[name], two[name])
+    assert len(one.files) > 10
+
+
+def test_augmented_stage(done, uncompared, place, tmp_path):
+    """The file is made once, before the stages, which train on it."""
+    guesser = tmp_path / "guesser"
+    network = plm.PretrainedModel(plm.load(place / "model"), ["mlm"])
+    plm.save_checkpoint(network, guesser / "model.ckpt", family="bert")
+    shutil.copy(place / "model" / "vocab.txt", guesser)
+    # One word that may be replaced in each row; the two words of the vocabulary.
+    for split, count in (("train", 24), ("dev", 8)):
+        rows = [
+            f"{n % 2}\t{('慢', '快')[n % 2] * (1 + n % 3)}手机\n" for n in range(count)
+        ]
+        data = tmp_path / "data" / f"{split}.tsv"
+        data.parent.mkdir(exist_ok=True)
+        data.write_text("label\ttext_a\n" + "".join(rows), "utf-8")
+    out = tmp_path / "out"
+    more = ("--student-layers", 1, "--epochs", 1, "--augment", 3)
+    more += ("--stages", "prediction")
+    more += ("--augment-model", guesser, "--data", tmp_path / "data", *TASK)
+    distill(place, out, *more, data=False)
+    file = out / "augmented" / "train.tsv"
+    rows = plm.TASKS["chnsenticorp"].rows(file, "train")
+    assert len(rows) > 24
+    told = json.loads((out / "prediction" / "run.json").read_text())
+    assert told["data"]["train"]["rows"] == len(rows)
+    before = file.stat().st_mtime_ns
+    distill(place, out, *more, data=False)
+    assert file.stat().st_mtime_ns == before
+    with pytest.raises(ConfigError, match="holds another augmentation"):
+        distill(place, out, *more, "--seed", 2, data=False)
+
+
 def test_theseus(done, place, tmp_path):
     out = tmp_path / "out"
     more = ("--method", "theseus", "--student-layers", 1, "--epochs", 1)
@@ -126,6 +228,13 @@ def test_theseus(done, place, tmp_path):
         (("--student-layers", 1, "--set", "x.epochs=2"), "Received: x"),
         (("--student-layers", 1, "--set", "method=fgm"), "without another method"),
         (("--student-layers", 1, "--augment", 2), "--augment needs --augment-model"),
+        (("--student-layers", 1, "--augment-model", "m"), "--augment needs --augment"),
+        (
+            ("--student-layers", 1, "--method", "theseus", "--augment", 2)
+            + ("--augment-model", "m"),
+            "an augmented file is for the stages intermediate and prediction; planned",
+        ),
+        (("--student-layers", 1, "--general-steps", 2), "general', which is not plan"),
         (("--student-layers", 1, "--general-set", "steps=2"), "needs --general-steps"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from kerasplm.augmentation import lexicon_en, lexicon_zh
@@ -71,6 +71,9 @@ class Chinese:
         self._cut = posseg.lcut
         self._tags: dict[str, str] = posseg.dt.word_tag_tab
         self._frequencies: dict[str, int] = jieba.dt.FREQ
+        # The beginnings of words are in it, too. Asked for each pair of candidate
+        # tokens: no Python in between.
+        self.begins_word: Callable[[str], bool] = self._frequencies.__contains__
 
     def words(self, text: str) -> list[Span]:
         """Return the words of the text that may be replaced."""
@@ -87,10 +90,6 @@ class Chinese:
     def may_be_token(self, token: str) -> bool:
         """Whether it is all ideographs."""
         return _is_han(token) and not lexicon_zh.NEGATIONS & set(token)
-
-    def begins_word(self, start: str) -> bool:
-        """Whether jieba's dictionary has a word that begins so."""
-        return start in self._frequencies
 
     def accepts(self, word: str, candidate: str) -> bool:
         """Whether it is a content word, no opposite, and of no other tone."""

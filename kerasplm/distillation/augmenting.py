@@ -1,42 +1,85 @@
 """The augmented training file of a distillation."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+from kerasplm._version import VERSION
 from kerasplm.distillation.job import DistillationJob
 from kerasplm.distillation.recipes import RECIPES, USUAL
 from kerasplm.errors import ConfigError
-from kerasplm.tasks import task_named
-from kerasplm.tasks.task import Task
+from kerasplm.files import read_json, write_json
+from kerasplm.run_folder import content, digest
+from kerasplm.tasks import Task, task_named, with_labels
 
 
-def augmented_file(job: DistillationJob, model: str, copies: int, seed: int) -> Path:
+def augmented_file(
+    job: DistillationJob,
+    model: str,
+    copies: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
     """Write the training file with copies of each row, or go on with it.
+
+    A file that is there already, of the same rows, model, copies and seed, is taken.
 
     Args:
         job: Tells the task, its data and the output folder.
         model: As for `load`, with an MLM head.
         copies: Of each row; 0 takes the number of the task's recipe.
         seed: Of the draws.
+        progress: As for `augment_task`.
 
     Returns:
         The file, in the format of the task.
 
     Raises:
-        ConfigError: There is no task, or its kind has no augmentation.
+        ConfigError: No stage of the job takes it, the kind of its task has no
+            augmentation, or the folder holds another augmentation.
     """
+    job.check_augmented()
     from kerasplm.augmentation import augment_task
+    from kerasplm.augmentation.layouts import check_task
     from kerasplm.tokenizing import load_tokenizer
     from kerasplm.zoo import load
 
-    if job.task is None or job.data is None:
-        raise ConfigError("augmentation needs a task and its data")
-    task = job.task if isinstance(job.task, Task) else task_named(job.task)
+    data = cast(Any, job.data)
+    task = job.task if isinstance(job.task, Task) else task_named(str(job.task))
+    check_task(task)  # before a model is loaded
+    task = with_labels(task.at(data), data)
     copies = copies or RECIPES.get(task.name.lower(), USUAL).augment
-    suffix = task.format.find(job.data, "train")[0].suffix
-    output = Path(job.output).expanduser()
-    file = output / "augmented" / f"train_{copies}{suffix}"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    split = task.rows(data, "train")
+    folder = Path(job.output).expanduser() / "augmented"
+    file = folder / f"train{split.files[0].suffix}"
+    facts = {
+        "version": VERSION,
+        "task": task.name,
+        "data": content(split),
+        "model": digest(model),
+        "copies": copies,
+        "seed": seed,
+    }
+    about = folder / "augmented.json"
+    if file.exists() and about.exists():
+        if read_json(about) != facts:
+            raise ConfigError(
+                f"{folder}: holds another augmentation (see {about.name}). Choose "
+                "another output folder, or remove this one"
+            )
+        return file
+    folder.mkdir(parents=True, exist_ok=True)
     network = load(model, heads="pretraining")
     tokenizer = load_tokenizer(model, in_graph=False)
-    augment_task(task, job.data, file, network, tokenizer, copies=copies, seed=seed)
+    augment_task(
+        task,
+        data,
+        file,
+        network,
+        tokenizer,
+        copies=copies,
+        seed=seed,
+        progress=progress,
+    )
+    write_json(about, facts)
     return file

@@ -38,6 +38,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "theseus": ("replacing", "finetuning"),
 }
 """Those that are done if none are named."""
+# Those that train on an augmented file, if there is one.
+_AUGMENTED = ("intermediate", "prediction")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,11 @@ class DistillationJob:
             raise ConfigError(
                 "the stage 'general' needs data of pre-training and a number of steps"
             )
+        given = (self.general, self.general_data, self.general_teacher)
+        if "general" not in self.plan and (any(given) or self.general_masked):
+            raise ConfigError("choices of the stage 'general', which is not planned")
+        if self.augmented is not None:
+            self.check_augmented()
         if self.replace_schedule not in ("constant", "linear"):
             raise ConfigError(
                 "replace_schedule must be constant or linear. Received: "
@@ -140,6 +147,18 @@ class DistillationJob:
             )
         if self.changes.get("method") is not None:
             raise ConfigError("a distillation is trained without another method")
+
+    def check_augmented(self) -> None:
+        """Make sure that a stage takes an augmented training file.
+
+        Raises:
+            ConfigError: None does.
+        """
+        if not set(_AUGMENTED) & set(self.plan):
+            raise ConfigError(
+                f"an augmented file is for the stages {' and '.join(_AUGMENTED)}; "
+                f"planned are {', '.join(self.plan)}"
+            )
 
     @property
     def plan(self) -> tuple[str, ...]:
@@ -260,7 +279,7 @@ class DistillationJob:
         """Return what the user wants of a stage; what is left is the recipe's."""
         asked = {**self.changes, **self.stage_changes.get(stage, {})}
         found = {key: value for key, value in asked.items() if value is not None}
-        if self.augmented is not None and stage in ("intermediate", "prediction"):
+        if self.augmented is not None and stage in _AUGMENTED:
             found["train"] = self.augmented
         return found
 

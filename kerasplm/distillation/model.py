@@ -1,7 +1,7 @@
 """The model that trains a student to do what a teacher does."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 from keras import ops
@@ -13,9 +13,10 @@ from kerasplm.distillation.answers import answers, is_number
 from kerasplm.distillation.batches import split_batch
 from kerasplm.distillation.checks import LAYERS, check_models, checked_losses
 from kerasplm.distillation.projection import Projection, Projections
-from kerasplm.distillation.recording import Record, recorded, seen
+from kerasplm.distillation.recording import Record, seen
 from kerasplm.errors import ConfigError
 from kerasplm.families import FAMILIES
+from kerasplm.hooks import hooked
 from kerasplm.pretraining.models import encoder_inputs
 from kerasplm.pretraining.stepping import DistributedStep
 from kerasplm.pretraining.terms import Measures, Term
@@ -80,6 +81,9 @@ class Distillation(DistributedStep, keras.Model):
 
     Source: huawei-noah/Pretrained-Language-Model TinyBERT (arXiv:1909.10351).
     """
+
+    body: ClassVar[str] = "encoder"
+    """Name of the encoder in the family tables."""
 
     def __init__(
         self,
@@ -209,7 +213,7 @@ class Distillation(DistributedStep, keras.Model):
         outputs, learned = self._run(self.student, inputs, training)
         found: dict[str, formulas.Parts] = {}
         if taught is not None and learned is not None:
-            found |= self._compared(learned, taught)
+            found |= self._compared(learned, taught, *self._seen(inputs))
         if "prediction" in self.losses_of:
             found["prediction"] = self._prediction(outputs, known, inputs)
         if "hard" in self.losses_of:
@@ -223,16 +227,7 @@ class Distillation(DistributedStep, keras.Model):
         """Return the counts of the losses, of the layers without running a model."""
         if self.learns_answers:
             return super().counts(batch)
-        inputs, _, _ = split_batch(batch)
-        if not isinstance(self.student, TaskModel):
-            inputs = encoder_inputs(inputs, self.encoder)
-        length = ops.shape(inputs["token_ids"])[-1]
-        of_tokens = ("token_ids", "segment_ids", "padding_mask")
-        inputs = {
-            name: ops.reshape(x, (-1, length)) if name in of_tokens else x
-            for name, x in inputs.items()
-        }
-        tokens, pairs = seen(inputs, self.encoder)
+        tokens, pairs = self._seen(split_batch(batch)[0])
         if self.padding == "tinybert":
             tokens = ops.ones_like(tokens)
             pairs = ops.ones_like(tokens[:, None, :, None] & tokens[:, None, None, :])
@@ -254,15 +249,23 @@ class Distillation(DistributedStep, keras.Model):
             call, inputs = body, encoder_inputs(inputs, body)
         if not self.learns_layers:
             return call(dict(inputs), training=training), None
-        with recorded(body) as records:
+        record = Record()
+        with hooked(body, record):
             outputs = call(dict(inputs), training=training)
-        return outputs, records[0]
+        return outputs, record
 
-    def _compared(self, student: Record, teacher: Record) -> dict[str, formulas.Parts]:
+    def _seen(self, inputs: Batch) -> tuple[Tensor, Tensor]:
+        """Return which tokens are real, and which pairs of them, as `seen`."""
+        if not isinstance(self.student, TaskModel):
+            inputs = encoder_inputs(inputs, self.encoder)
+        return seen(inputs, self.encoder)
+
+    def _compared(
+        self, student: Record, teacher: Record, tokens: Tensor, pairs: Tensor
+    ) -> dict[str, formulas.Parts]:
         """Compare what both computed inside."""
-        masked = self.padding == "masked"
-        tokens = student.tokens if masked else None
-        pairs = student.pairs if masked else None
+        if self.padding != "masked":
+            tokens = pairs = None
         found: dict[str, list[formulas.Parts]] = {}
         if "attention" in self.losses_of:
             found["attention"] = [

@@ -1,8 +1,6 @@
 """BERT-of-Theseus: layers of a small model take the places of those of a large one."""
 
-import contextlib
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -11,8 +9,9 @@ from keras import ops
 from kerasplm.checkpoint import body_of
 from kerasplm.config import Config
 from kerasplm.distillation.batches import split_batch
-from kerasplm.distillation.recording import replaced_call
+from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
+from kerasplm.hooks import Hook, hooked
 from kerasplm.pretraining.stepping import DistributedStep
 from kerasplm.pretraining.terms import Measures, Term
 from kerasplm.task_models import TaskModel
@@ -151,7 +150,7 @@ class Theseus(DistributedStep, keras.Model):
         given, _, _ = split_batch(inputs)
         if not training:
             return self.successor(given, training=False)
-        with self._mixed():
+        with hooked(self.encoder, _Mixing(self)):
             return self.successor(given, training=True)
 
     def outcome(
@@ -179,42 +178,6 @@ class Theseus(DistributedStep, keras.Model):
         if not callable(self.replace):
             return ops.convert_to_tensor(float(self.replace), "float32")
         return self.replace(self.optimizer.iterations)
-
-    @contextlib.contextmanager
-    def _mixed(self) -> Iterator[None]:
-        """Let every module of the successor throw its coin."""
-        encoder, old = self.encoder, body_of(self.predecessor)
-        before = old.layers_in_order()
-        size = len(before) // len(encoder.layers_in_order())
-        place = itertools.count()
-
-        def coin(dtype: Any) -> Tensor:
-            drawn = keras.random.uniform((), seed=self.coins) < self.probability()
-            return ops.cast(drawn, dtype)
-
-        def embed(plain: Any, *args: Any, **kwargs: Any) -> Any:
-            mine = plain(*args, **kwargs)
-            theirs = old.embeddings(*args, **{**kwargs, "training": False})
-            taken = coin(mine[1].dtype)
-            return tuple(
-                taken * a + (1 - taken) * ops.stop_gradient(b)
-                for a, b in zip(mine, theirs, strict=True)
-            )
-
-        def apply(plain: Any, x: Tensor, **kwargs: Any) -> Any:
-            n = next(place)
-            mine = plain(x, **kwargs)
-            y = x
-            for block in before[n * size : (n + 1) * size]:
-                y, *_ = block(y, **{**kwargs, "training": False})
-            taken = coin(mine[0].dtype)
-            return (taken * mine[0] + (1 - taken) * y, *mine[1:])
-
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(replaced_call(encoder.embeddings, embed))
-            for block in {id(b): b for b in encoder.layers_in_order()}.values():
-                stack.enter_context(replaced_call(block, apply))
-            yield
 
     def _give_head(self) -> None:
         """Give the successor the head and the pooler of the predecessor."""
@@ -253,3 +216,42 @@ def _facts(model: TaskModel) -> dict[str, Any]:
     config: Config = model.encoder.config
     both = {**config.to_dict(), **model.facts()}
     return {name: x for name, x in both.items() if name not in _OWN}
+
+
+class _Mixing(Hook):
+    """Lets every module of the successor throw its coin.
+
+    Args:
+        model: What holds both models.
+    """
+
+    def __init__(self, model: Theseus) -> None:
+        self.model = model
+        self.old: Encoder = body_of(model.predecessor)
+        self.before = self.old.layers_in_order()
+        self.size = len(self.before) // len(model.encoder.layers_in_order())
+
+    def embedded(self, x: Tensor, asked: Mapping[str, Any]) -> Tensor:
+        """Take the embeddings of the one or of the other."""
+        rest = dict(asked)
+        _, y = self.old.embeddings(rest.pop("token_ids"), **rest, training=False)
+        return self._one_of(x, ops.stop_gradient(y))
+
+    def applied(
+        self,
+        number: int,
+        before: Tensor,
+        x: Tensor,
+        scores: Tensor,
+        asked: Mapping[str, Any],
+    ) -> Tensor:
+        """Take the layer of the successor or those of the predecessor."""
+        y, begin = before, number * self.size
+        for block in self.before[begin : begin + self.size]:
+            y, *_ = block(y, **{**asked, "training": False})
+        return self._one_of(x, y)
+
+    def _one_of(self, mine: Tensor, theirs: Tensor) -> Tensor:
+        drawn = keras.random.uniform((), seed=self.model.coins)
+        taken = ops.cast(drawn < self.model.probability(), mine.dtype)
+        return taken * mine + (1 - taken) * theirs
