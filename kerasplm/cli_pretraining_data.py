@@ -204,6 +204,8 @@ def pretraining_data(
     if runner is not None:
         from kerasplm.pretraining import beam, command
 
+        if workers is not None:
+            raise ConfigError("--workers is without effect: Beam decides on its own")
         options = dict(map(halves, runner_option or []))
         facts = beam.create(inputs, output, tokenizer, settings, runner, options)
         command.report(facts, output)

@@ -138,6 +138,7 @@ def test_electra(files, tmp_path):
             "expected held-out instances without masks as in",
         ),
         (("--strategy", "gpu"), "strategy: no 'gpu'"),
+        (("--tpu-zone", "eu"), "zone and project are of a TPU"),
         (("--strategy", "mirrored"), "needs several GPUs"),
         (("--strategy", "multi_worker"), "TF_CONFIG"),
         (("--precision", "int8"), "precision must be one of"),

@@ -268,6 +268,7 @@ def test_flags_that_only_an_original_has(run):
         (["--compat=bert", "--set=random_seed=x"], "expected a value like 12345 .int"),
         (["--compat=bert", "--whole-words=list.txt"], "expected --whole-words jieba"),
         (["--compat=bert", "--input=no.txt"], "no.txt: expected text files there"),
+        (["--runner=direct", "--workers=2"], "--workers is without effect: Beam"),
         (["--runner=storm"], "runner: expected direct, dataflow, flink, spark"),
         (["--layout=x"], "layout: expected nsp"),
     ],

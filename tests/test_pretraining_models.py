@@ -112,6 +112,13 @@ def test_simbert_finds_the_partner():
     assert float(total) == 2
 
 
+def test_simbert_refuses_half_a_pair():
+    """As where the parts of an accumulation have an odd number of rows."""
+    outputs = {"pooled_output": np.ones((3, 2)), "mlm_logits": np.zeros((3, 20, 60))}
+    with pytest.raises(plm.PLMError, match="pairs of rows, found 3"):
+        simbert().terms(outputs, batch_of(rows=3))
+
+
 def test_simbert_refuses_packed_rows():
     model = PretrainingModel(plm.Encoder(small_config(attention="unilm")), [simbert()])
     with pytest.raises(plm.PLMError, match="packed"):

@@ -265,6 +265,12 @@ class SimBERT(UniLM):
     def _similarity(self, outputs: Batch) -> tuple[Tensor, Tensor]:
         """Return the scaled cosines (B, B) of all rows, and the row of each partner."""
         vectors = ops.cast(outputs["pooled_output"], "float32")
+        count = vectors.shape[0]
+        if count is not None and count % 2:
+            raise ConfigError(
+                f"simbert: expected pairs of rows, found {count}: batch_size must be a "
+                "multiple of 2 * replicas * accumulation"
+            )
         square = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
         vectors *= ops.rsqrt(ops.maximum(square, 1e-12))
         cosines = self.scale * ops.matmul(vectors, ops.transpose(vectors))

@@ -51,6 +51,11 @@ def strategy_of(
         raise ConfigError(f"strategy: no {name!r}; there are {', '.join(NAMES)}")
     if tpu is not None and name not in ("auto", "tpu"):
         raise ConfigError(f"strategy: {name!r} has no TPU. Received: tpu={tpu!r}")
+    if tpu is None and name != "tpu" and (zone is not None or project is not None):
+        raise ConfigError(
+            "strategy: zone and project are of a TPU. Received: no tpu, "
+            f"zone={zone!r}, project={project!r}"
+        )
     if name == "tpu" or tpu is not None:
         return _tpu(tpu, zone, project)
     if name == "multi_worker" or (name == "auto" and "TF_CONFIG" in os.environ):
