@@ -281,6 +281,7 @@ def test_passages_vote():
         ({"beams": 2, "top_k": 5}, "beams and samples exclude each other"),
         ({"top_p": 1.5}, "top_p must be a number"),
         ({"max_answer_length": 1}, "max_answer_length must be at least 2"),
+        ({"extract": True, "parts": 2}, "extract gives one part of the source"),
         ({"dev_rows": 0}, "dev_rows must be at least 1"),
         ({"min_answer_length": 9}, "min_length must not be more than max_length"),
     ],

@@ -81,10 +81,16 @@ def test_faiss():
         engine_of("faiss-flat", parts)
 
 
-def test_without_faiss(monkeypatch):
+def test_without_faiss(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
     with pytest.raises(ConfigError, match=r"pip install 'kerasplm\[faiss\]'"):
         engine_of("faiss-flat", [np.ones((2, 2), "float32")])
+    # Before anything is embedded.
+    with pytest.raises(ConfigError, match=r"pip install 'kerasplm\[faiss\]'"):
+        SentenceIndex.build(tmp_path / "a", TEXTS, None, engine="faiss-hnsw")
+    with pytest.raises(ConfigError, match="engine must be one of numpy, .*'annoy'"):
+        SentenceIndex(None, engine="annoy")
+    assert os.listdir(tmp_path) == []
 
 
 # --- the folder -------------------------------------------------------------------

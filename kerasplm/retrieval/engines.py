@@ -23,6 +23,21 @@ class Engine(Protocol):
         ...
 
 
+def check_engine(name: str) -> None:
+    """Make sure that there is such an engine, before anything is embedded for it.
+
+    Raises:
+        ConfigError: There is none, or faiss is not installed.
+    """
+    if name not in get_args(EngineName):
+        raise ConfigError(
+            f"engine must be one of {', '.join(get_args(EngineName))}. Received: "
+            f"{name!r}"
+        )
+    if name != "numpy":
+        _faiss(name)
+
+
 def engine_of(name: EngineName, parts: Sequence[np.ndarray]) -> Engine:
     """Return what searches these vectors.
 
@@ -36,11 +51,7 @@ def engine_of(name: EngineName, parts: Sequence[np.ndarray]) -> Engine:
     Raises:
         ConfigError: There is no such engine, or faiss is not installed.
     """
-    if name not in get_args(EngineName):
-        raise ConfigError(
-            f"engine must be one of {', '.join(get_args(EngineName))}. Received: "
-            f"{name!r}"
-        )
+    check_engine(name)
     if name == "numpy":
         return lambda queries, k: nearest(queries, parts, k)
     return _Faiss(name, parts)

@@ -10,7 +10,7 @@ import numpy as np
 from kerasplm.errors import ConfigError
 from kerasplm.retrieval import building
 from kerasplm.retrieval import folder as files
-from kerasplm.retrieval.engines import Engine, EngineName, engine_of
+from kerasplm.retrieval.engines import Engine, EngineName, check_engine, engine_of
 from kerasplm.retrieval.vectors import Embedding, Measure, checked_text
 
 
@@ -44,7 +44,7 @@ class SentenceIndex:
             "faiss-ivf" or "faiss-hnsw" (they miss some).
 
     Raises:
-        ConfigError: There is no such measure.
+        ConfigError: There is no such measure or engine, or faiss is not installed.
 
     Example:
         >>> index = SentenceIndex(lambda texts: np.eye(3)[[len(t) for t in texts]])
@@ -66,6 +66,7 @@ class SentenceIndex:
         measure: Measure = "cosine",
         engine: EngineName = "numpy",
     ) -> None:
+        check_engine(engine)
         self._embedding = Embedding(embed, measure)
         self._name = engine
         self._engine: Engine | None = None
@@ -104,10 +105,12 @@ class SentenceIndex:
             The index.
 
         Raises:
-            ConfigError: The folder exists, or holds a build with other options.
+            ConfigError: The folder exists, or holds a build with other options; or as
+                for the class.
             DataError: There are no texts, one is no str, or they are not those with
                 which the build began.
         """
+        check_engine(engine)
         embedding = Embedding(embed, measure)
         building.write(Path(folder), texts, embedding, shard_size, progress)
         return cls.load(folder, embed, engine=engine)

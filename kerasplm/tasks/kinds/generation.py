@@ -76,6 +76,11 @@ class GenerationOptions(Options):
                 raise ConfigError(
                     f"{name} must be at least {least}. Received: {getattr(self, name)}"
                 )
+        if self.extract and self.parts > 1:
+            # Nothing of the source is adjacent to the end of a part.
+            raise ConfigError(
+                f"extract gives one part of the source. Received: parts={self.parts}"
+            )
         self.decoding(0)
 
     def decoding(self, end_id: int) -> Decoding:
