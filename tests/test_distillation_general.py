@@ -1,6 +1,7 @@
 """General distillation on pre-training data; the coins of BERT-of-Theseus."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -132,6 +133,30 @@ def test_replacing_everything_is_the_successor(modules, tiny_batch):
         np.testing.assert_allclose(
             model(tiny_batch, training=training), modules[1](tiny_batch), atol=1e-6
         )
+
+
+def test_ways_to_compute_change_nothing(modules, tiny_batch):
+    """Packed rows and recomputed blocks are of no use here, and do no harm."""
+    old, new = modules
+    plain = plm.Theseus(old, new, replace=0.5, seed=1)
+    wanted = [np.asarray(plain(tiny_batch, training=True)) for _ in range(6)]
+    for model in modules:
+        model.encoder.skip_padding = model.encoder.recompute = True
+    again = plm.Theseus(old, new, replace=0.5, seed=1)
+    for logits in wanted:
+        np.testing.assert_array_equal(again(tiny_batch, training=True), logits)
+
+
+def test_hooks_are_of_one_thread(modules, tiny_batch):
+    encoder, record = modules[0].encoder, Record()
+    with hooked(encoder, record):
+        other = threading.Thread(target=encoder, args=(tiny_batch,))
+        other.start()
+        other.join()
+        assert not record.states
+        encoder(tiny_batch)
+    encoder(tiny_batch)
+    assert (len(record.states), len(record.scores)) == (3, 2)
 
 
 def test_replacing_schedule():

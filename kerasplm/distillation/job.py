@@ -135,8 +135,8 @@ class DistillationJob:
             raise ConfigError(
                 "the stage 'general' needs data of pre-training and a number of steps"
             )
-        given = (self.general, self.general_data, self.general_teacher)
-        if "general" not in self.plan and (any(given) or self.general_masked):
+        asked = (self.general, self.general_data, self.general_teacher)
+        if "general" not in self.plan and (any(asked) or self.general_masked):
             raise ConfigError("choices of the stage 'general', which is not planned")
         if self.augmented is not None:
             self.check_augmented()
@@ -149,11 +149,7 @@ class DistillationJob:
             raise ConfigError("a distillation is trained without another method")
 
     def check_augmented(self) -> None:
-        """Make sure that a stage takes an augmented training file.
-
-        Raises:
-            ConfigError: None does.
-        """
+        """Raise `ConfigError` if no stage takes an augmented training file."""
         if not set(_AUGMENTED) & set(self.plan):
             raise ConfigError(
                 f"an augmented file is for the stages {' and '.join(_AUGMENTED)}; "
@@ -342,11 +338,13 @@ class DistillationJob:
             key = facts["distillation"]["teacher"]
             return lessons.prediction(teacher, self.choices, cache=cache, digest=key)
         if stage == "replacing":
-
-            def schedule(steps: int) -> Any:
-                if self.replace_schedule == "linear":
-                    return LinearReplacing(self.replace, max(1, steps // 2))
-                return self.replace
-
-            return lessons.replacing(teacher, schedule)
+            linear = self.replace_schedule == "linear"
+            return lessons.replacing(
+                teacher,
+                lambda steps: (
+                    LinearReplacing(self.replace, max(1, steps // 2))
+                    if linear
+                    else self.replace
+                ),
+            )
         return lessons.continued(student)
