@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent.parent
 def hurried():
     """Measure speed by one pass; the SavedModel is that of every fine-tuning."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetuning, "export", lambda *_: None)
+        patch.setattr(finetuning, "export_trained", lambda *_: False)
         quick = functools.partial(comparing.compare, seconds=0.0)
         patch.setattr(job, "compare", quick)
         yield
