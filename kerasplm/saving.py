@@ -77,10 +77,7 @@ def head_facts(model: keras.Model) -> dict[str, Any]:
 def family_of(model: keras.Model, name: str | None) -> Family:
     """Return the family under whose names to write the model."""
     body = checkpoint.body_of(model)
-    for owner in (model, body):
-        if name is None and hasattr(owner, "load_report"):
-            name = owner.load_report.family or None
-    name = name or body.family
+    name = name or known_family(model)
     if name is not None:
         return family_named(name)
     fits = [f for f in FAMILIES.values() if _fits(model, body.config, f)]
@@ -91,6 +88,16 @@ def family_of(model: keras.Model, name: str | None) -> Family:
             f"{', '.join(FAMILIES)}"
         )
     return fits[0]
+
+
+def known_family(model: keras.Model) -> str | None:
+    """Return the name of the family that a model was loaded or made as, or None."""
+    body = checkpoint.body_of(model)
+    for owner in (model, body):
+        if hasattr(owner, "load_report") and owner.load_report.family:
+            return str(owner.load_report.family)
+    name: str | None = body.family
+    return name
 
 
 def _fits(model: keras.Model, config: Any, family: Family) -> bool:

@@ -131,8 +131,7 @@ def _asked(features: Features, teacher: TaskModel, batch_size: int) -> dict[str,
     graph = Graph(ask)
     found: dict[str, list[Any]] = {}
     for chosen in batches_of(features.lengths, batch_size, "length"):
-        rng = np.random.default_rng([0, int(chosen[0])])
-        batch = features.batch(chosen, rng)
+        batch = features.repeatable(chosen)
         arrays = keras.tree.map_structure(
             np.asarray, graph([*features.signature], *batch)
         )

@@ -20,6 +20,7 @@ from kerasplm.hooks import hooked
 from kerasplm.pretraining.models import encoder_inputs
 from kerasplm.pretraining.stepping import DistributedStep
 from kerasplm.pretraining.terms import Measures, Term
+from kerasplm.saving import known_family
 from kerasplm.task_models import TaskModel
 
 Tensor = Any
@@ -173,8 +174,7 @@ class Distillation(DistributedStep, keras.Model):
         """
         if isinstance(self.student, TaskModel):
             return [self.student]
-        owner = getattr(self.student, "load_report", None) or self.encoder
-        family = FAMILIES.get(getattr(owner, "family", None) or "")
+        family = FAMILIES.get(known_family(self.student) or "")
         layer = None if self.projection is None else self.projection.shared
         named = family is not None and "fit_dense/{w}" in family.weights
         return [self.student if layer is None or not named else self]

@@ -18,6 +18,7 @@ from kerasplm.lessons import Lesson, Teach
 from kerasplm.optimization import AdamW
 from kerasplm.pretraining.terms import Term
 from kerasplm.recognition import opened
+from kerasplm.saving import known_family
 from kerasplm.task_models import Classifier, TaskModel, model_from_facts
 from kerasplm.tasks import Settings
 from kerasplm.tasks.batching import batches_of
@@ -142,8 +143,7 @@ def continued(folder: str | Path) -> Teach:
 
 def as_original(network: TaskModel) -> TaskModel:
     """Return the model with the head of its family's code (TinyBERT: ReLU)."""
-    report = getattr(network.encoder, "load_report", None)
-    name = report.family if report is not None else network.encoder.family
+    name = known_family(network.encoder)
     facts = family_named(name).classifier if name else {}
     if not facts or not isinstance(network, Classifier):
         return network
@@ -205,8 +205,7 @@ def measured(
     graph = Graph(outcome)
     sums: dict[str, np.ndarray] = {}
     for chosen in batches_of(features.lengths, batch_size, "length"):
-        rng = np.random.default_rng([0, int(chosen[0])])
-        found = graph([*features.signature], *features.batch(chosen, rng))
+        found = graph([*features.signature], *features.repeatable(chosen))
         for name, pair in found.items():
             values = np.array([float(x) for x in pair])
             sums[name] = sums.get(name, np.zeros(2)) + values

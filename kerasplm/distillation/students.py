@@ -11,7 +11,7 @@ from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError, VocabError
 from kerasplm.families import family_named
-from kerasplm.saving import save_checkpoint
+from kerasplm.saving import known_family, save_checkpoint
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.zoo import load, load_config
 
@@ -41,7 +41,7 @@ def first_layers(teacher: Encoder, layers: int | Sequence[int]) -> Encoder:
             "configuration of the student instead of some layers of the teacher"
         )
     small = config.replace(num_hidden_layers=len(chosen))
-    student = Encoder(small, family=_family(teacher))
+    student = Encoder(small, family=known_family(teacher))
     student.embeddings.set_weights(teacher.embeddings.get_weights())
     for block, n in zip(student.blocks, chosen, strict=True):
         block.set_weights(teacher.blocks[n].get_weights())
@@ -112,11 +112,6 @@ def check_vocabularies(teacher: str | Path, student: str | Path) -> None:
         f"{len(first)} tokens, found another one, of {len(second)}: id {number} is "
         + " and ".join(map(repr, told))
     )
-
-
-def _family(encoder: Encoder) -> str | None:
-    report = getattr(encoder, "load_report", None)
-    return encoder.family if report is None else report.family
 
 
 def _own_family(name: str) -> str | None:

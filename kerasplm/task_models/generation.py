@@ -9,6 +9,7 @@ from keras import ops
 from kerasplm.encoder import Encoder, Inputs
 from kerasplm.errors import ConfigError
 from kerasplm.heads import PretrainedModel
+from kerasplm.losses import nll, weighted
 from kerasplm.seq2seq.model import Seq2Seq
 from kerasplm.task_models.base import TaskModel, model_inputs
 
@@ -168,10 +169,8 @@ def token_loss(logits: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
     Source: `CrossEntropy` of bojone/bert4keras
     examples/task_seq2seq_autotitle_csl.py.
     """
-    logits = ops.cast(logits, "float32")
-    losses = ops.sparse_categorical_crossentropy(ids, logits, from_logits=True)
-    weights = ops.cast(mask, "float32")
-    return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), 1.0)
+    total, count = weighted(nll(logits, ids), mask)
+    return total / ops.maximum(count, 1.0)
 
 
 def _check_encoder(encoder: Encoder) -> None:

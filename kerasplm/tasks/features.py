@@ -126,6 +126,10 @@ class Features:
         told = {name: targets[name] for name in self.targets.teacher}
         return inputs | told, targets
 
+    def repeatable(self, chosen: np.ndarray) -> Any:
+        """Return a batch whose drawn targets depend on its first feature alone."""
+        return self.batch(chosen, np.random.default_rng([0, int(chosen[0])]))
+
     @property
     def signature(self) -> Any:
         """Shapes and types of a batch, for `tf.data`."""

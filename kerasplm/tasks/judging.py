@@ -90,8 +90,7 @@ class Judge:
 
     def _read(self, features: Features, chosen: np.ndarray) -> tuple[Any, float]:
         """Return the outputs of a batch, as arrays, and its loss; 0 without targets."""
-        rng = np.random.default_rng([0, int(chosen[0])])
-        batch, loss = features.batch(chosen, rng), 0.0
+        batch, loss = features.repeatable(chosen), 0.0
         if features.targets is None:
             outputs = self._call([features.signature], batch)
         else:
