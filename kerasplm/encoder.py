@@ -1,7 +1,6 @@
 """The encoder: every family's network, chosen by its `Config`."""
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -41,12 +40,6 @@ class Encoder(keras.Model):
         recompute: Whether training keeps only the outputs of the blocks and computes
             their inside a second time for the gradients. Without effect with a hook,
             or where hidden states or scores are asked for.
-        skip_padding: Whether padded positions are left out of the dense layers, for
-            callers that use real tokens and the pooled vector only: their places in
-            `sequence_output` are then zeros, save the first of a row. Without
-            effect outside TensorFlow, under XLA, without `padding_mask`, with
-            `attention_mask`, with a hook (`kerasplm.hooks`), or where hidden states
-            or scores are asked for.
 
     Example:
         >>> encoder = Encoder(Config(vocab_size=100, hidden_size=24,
@@ -70,7 +63,6 @@ class Encoder(keras.Model):
         self.config = config
         self.family = family
         self.recompute = False
-        self.skip_padding = False
         self.embeddings = Embeddings(config, tables=tables)
         self.blocks = [Block(config, name=name) for name in self._block_names()]
         self.pooler = None
@@ -113,6 +105,7 @@ class Encoder(keras.Model):
         training: bool | None = None,
         return_hidden_states: bool = False,
         return_attention_scores: bool = False,
+        skip_padding: bool = False,
     ) -> dict[str, Any]:
         """Encode a batch.
 
@@ -133,6 +126,12 @@ class Encoder(keras.Model):
             return_attention_scores: Add `attention_scores`, a list with the
                 (B, N, T, T) scores of each block, scaled and masked, before
                 softmax.
+            skip_padding: Leave padded positions out of the dense layers, for callers
+                that use real tokens and the pooled vector only: the states of padded
+                positions, save the first of a row, are then zeros. Without effect
+                outside TensorFlow, under XLA, without `padding_mask`, with
+                `attention_mask`, with a hook (`kerasplm.hooks`), or where scores are
+                asked for.
 
         Returns:
             `sequence_output` (B, T, D), `pooled_output` (B, D), and what was asked.
@@ -160,7 +159,7 @@ class Encoder(keras.Model):
             padding_mask = inputs.get("padding_mask")
             if padding_mask is None:
                 padding_mask = ops.ones_like(token_ids)
-            elif self.skip_padding and not inside:
+            elif skip_padding and hook is None and not return_attention_scores:
                 layout = packed(padding_mask)
                 padding_mask = padding_mask if layout is None else layout.visible
             mask = masks.attention_mask(
@@ -202,6 +201,9 @@ class Encoder(keras.Model):
             all_scores.append(scores)
         if layout is not None:
             x = layout.cleared(x)
+            if return_hidden_states:
+                states = [layout.cleared(state) for state in states]
+                summed = layout.cleared(summed)
         out = {"sequence_output": x, "pooled_output": self.pool(x)}
         if return_hidden_states:
             out.update(
@@ -237,16 +239,6 @@ class Encoder(keras.Model):
         )
         encoder.trainable = config.get("trainable", True)
         return encoder
-
-
-@contextlib.contextmanager
-def without_padding(encoder: Encoder) -> Iterator[None]:
-    """Let an encoder leave padded positions out, see `Encoder.skip_padding`."""
-    before, encoder.skip_padding = encoder.skip_padding, True
-    try:
-        yield
-    finally:
-        encoder.skip_padding = before
 
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask", "position_ids", "attention_mask")

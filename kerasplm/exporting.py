@@ -31,7 +31,7 @@ def export(
     `label` (B,) strings and `probabilities` (B, C), classes in the order of the file
     `assets.extra/labels.txt`; with a single label, a regression, it returns `value`
     (B,). An encoder returns `pooled_output` (B, D) and `sequence_output` (B, T, D)
-    with `padding_mask` (B, T).
+    with `padding_mask` (B, T); vectors of padding are zeros.
 
     Args:
         model: `Classifier`, `Encoder` or `PretrainedModel`. The input is `text` (B,),
@@ -201,7 +201,7 @@ def _serving(
     @tf.function(input_signature=[text])
     def encode(text: tf.Tensor) -> Any:
         batch = tokenizer(text, max_length=max_length)
-        out = encoder(batch, training=False)
+        out = encoder(batch, training=False, skip_padding=True)
         return {
             "pooled_output": out["pooled_output"],
             "sequence_output": out["sequence_output"],

@@ -128,6 +128,7 @@ class PretrainedModel(keras.Model):
         training: bool | None = None,
         return_hidden_states: bool = False,
         return_attention_scores: bool = False,
+        skip_padding: bool = False,
     ) -> dict[str, Any]:
         """Run the encoder and every head.
 
@@ -137,6 +138,7 @@ class PretrainedModel(keras.Model):
             training: Whether dropout is on.
             return_hidden_states: As for `Encoder`.
             return_attention_scores: As for `Encoder`.
+            skip_padding: As for `Encoder`.
 
         Returns:
             What `Encoder` returns, and for each head `mlm_logits` (B, M or T, V),
@@ -148,6 +150,7 @@ class PretrainedModel(keras.Model):
             training=training,
             return_hidden_states=return_hidden_states,
             return_attention_scores=return_attention_scores,
+            skip_padding=skip_padding,
         )
         sequence = out["sequence_output"]
         if "mlm" in self.heads:

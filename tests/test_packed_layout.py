@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasplm import Classifier, Config, Encoder
+from kerasplm.fused import full_layout
 
 IDS = np.array([[2, 5, 6, 7, 3, 0, 0], [2, 7, 3, 0, 0, 0, 0], [0, 2, 5, 3, 0, 0, 0]])
 BATCH = {
@@ -33,9 +34,8 @@ def small(**fields):
 @pytest.mark.parametrize("fields", FIELDS, ids=str)
 def test_real_tokens_have_the_same_numbers_and_padding_zeros(fields):
     encoder = small(**fields)
-    full = encoder(BATCH)
-    encoder.skip_padding = True
-    found = encoder(BATCH)
+    full = encoder(BATCH, return_hidden_states=True)
+    found = encoder(BATCH, return_hidden_states=True, skip_padding=True)
     real = BATCH["padding_mask"]
     sequence = found["sequence_output"].numpy()
     expected = full["sequence_output"].numpy()
@@ -47,6 +47,11 @@ def test_real_tokens_have_the_same_numbers_and_padding_zeros(fields):
     assert not sequence[:, 1:][~real[:, 1:]].any()
     pooled = found["pooled_output"].numpy()[seen], full["pooled_output"].numpy()[seen]
     np.testing.assert_allclose(*pooled, rtol=0, atol=2e-6)
+    states = [*found["hidden_states"], found["before_last_norm"]]
+    wanted = [*full["hidden_states"], full["before_last_norm"]]
+    for one, other in zip(states, wanted, strict=True):
+        np.testing.assert_allclose(one[real], other[real], rtol=0, atol=2e-6)
+        assert not one[:, 1:][~real[:, 1:]].numpy().any()
 
 
 @pytest.mark.parametrize("recompute", [False, True])
@@ -55,24 +60,20 @@ def test_gradients_are_the_same(recompute):
     encoder.recompute = recompute
     real = tf.cast(BATCH["padding_mask"], "float32")[:, :, None]
 
-    def measure():
+    def measure(skip):
         weights = [w.value for w in encoder.trainable_variables]
         with tf.GradientTape() as tape:
-            out = encoder(BATCH, training=True)
+            out = encoder(BATCH, training=True, skip_padding=skip)
             loss = tf.reduce_sum(real * out["sequence_output"] ** 3)
             loss += tf.reduce_sum(out["pooled_output"])
         return [tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)]
 
-    full = measure()
-    encoder.skip_padding = True
-    for one, other in zip(measure(), full, strict=True):
+    for one, other in zip(measure(True), measure(False), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
 
 
 def test_it_learns_with_dropout_and_shapes_of_any_size():
-    encoder = small()
-    encoder.skip_padding = True
-    model = Classifier(encoder, ["a", "b"])
+    model = Classifier(small(), ["a", "b"])
     model.compile(keras.optimizers.Adam(0.01))
     spec = {name: tf.TensorSpec((None, None), "int32") for name in BATCH}
     rows = {name: x.astype("int32") for name, x in BATCH.items()}
@@ -87,8 +88,7 @@ def test_it_learns_with_dropout_and_shapes_of_any_size():
 
 def test_a_row_without_tokens_is_finite():
     encoder = small()
-    encoder.skip_padding = True
-    out = encoder(BATCH | {"padding_mask": np.zeros_like(IDS)})
+    out = encoder(BATCH | {"padding_mask": np.zeros_like(IDS)}, skip_padding=True)
     assert np.isfinite(out["sequence_output"]).all()
     assert np.isfinite(out["pooled_output"]).all()
 
@@ -96,12 +96,15 @@ def test_a_row_without_tokens_is_finite():
 def test_xla_and_those_who_look_inside_get_the_full_layout():
     encoder = small()
     full = encoder(BATCH)["sequence_output"]
-    encoder.skip_padding = True
     compiled = tf.function(
-        lambda batch: encoder(batch)["sequence_output"], jit_compile=True
+        lambda batch: encoder(batch, skip_padding=True)["sequence_output"],
+        jit_compile=True,
     )(BATCH)
     np.testing.assert_allclose(compiled, full, rtol=0, atol=2e-6)
-    inside = encoder(BATCH, return_hidden_states=True)
-    np.testing.assert_allclose(inside["hidden_states"][-1], full, rtol=0, atol=2e-6)
-    alone = {"token_ids": IDS}
-    assert encoder(alone)["sequence_output"].numpy().all()
+    scored = encoder(BATCH, return_attention_scores=True, skip_padding=True)
+    np.testing.assert_allclose(scored["sequence_output"], full, rtol=0, atol=2e-6)
+    with full_layout():
+        whole = encoder(BATCH, skip_padding=True)
+    np.testing.assert_allclose(whole["sequence_output"], full, rtol=0, atol=2e-6)
+    alone = encoder({"token_ids": IDS}, skip_padding=True)
+    assert alone["sequence_output"].numpy().all()

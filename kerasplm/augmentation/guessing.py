@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasplm.encoder import without_padding
 from kerasplm.errors import ConfigError
 from kerasplm.exporting import check_length
 from kerasplm.heads import PretrainedModel
@@ -118,8 +117,8 @@ class Guesser:
 
     def _candidates(self, inputs: Any, rows: Any, places: Any) -> Any:
         model = self.model
-        with without_padding(model.encoder):
-            sequence = model.encoder(inputs, training=False)["sequence_output"]
+        encoded = model.encoder(inputs, training=False, skip_padding=True)
+        sequence = encoded["sequence_output"]
         masks = tf.gather_nd(sequence, tf.stack([rows, places], 1))
         logits = model.heads["mlm"].logits(masks, model.encoder.embeddings)
         shares = tf.nn.log_softmax(tf.cast(logits, tf.float32))

@@ -150,7 +150,8 @@ class FillMask(Pipeline):
         return [self._show(row, of) for row, of in zip(rows, found, strict=True)]
 
     def _candidates(self, inputs: Any) -> Any:
-        logits = self.model(inputs, training=False)["mlm_logits"]
+        out = self.model(inputs, training=False, skip_padding=True)
+        logits = out["mlm_logits"]
         shares = tf.nn.softmax(tf.cast(logits, tf.float32))
         shares = tf.gather(shares, self.targets, axis=-1)
         best, places = tf.math.top_k(shares, self.top_k)

@@ -223,7 +223,9 @@ class FeatureExtraction(Pipeline):
         return self.model(inputs, training=False)
 
     def _hidden(self, inputs: Any) -> Any:
-        out = self.encoder(inputs, training=False, return_hidden_states=True)
+        out = self.encoder(
+            inputs, training=False, return_hidden_states=True, skip_padding=True
+        )
         # The first of the states is the input of the first block.
         return out["pooled_output"], out["hidden_states"][1:]
 

@@ -16,6 +16,7 @@ from kerasplm.config import Config
 from kerasplm.errors import ConfigError, ExportError, PLMError
 from kerasplm.exporting import check_length, encoder_of
 from kerasplm.files import temporary_folder
+from kerasplm.fused import full_layout
 from kerasplm.task_models import Classifier
 from kerasplm.tokenizing import save_tokenizer
 from kerasplm.vocabulary_tools import check_vocab
@@ -93,7 +94,7 @@ def function_of(
     def answer(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = dict(zip(INPUTS, values, strict=False))
         given = zip(weights, values[len(INPUTS) :], strict=True)
-        with keras.StatelessScope(state_mapping=list(given)):
+        with full_layout(), keras.StatelessScope(state_mapping=list(given)):
             out = model(inputs, training=False)
         if isinstance(model, Classifier):
             if len(model.labels) == 1:

@@ -73,6 +73,18 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
         """Whether the head takes the pooled vector."""
         return self.pooled
 
+    def encode(
+        self, inputs: Inputs, training: bool | None = None, **asked: Any
+    ) -> dict[str, Any]:
+        """Call the encoder, without computing padding where it can be left out.
+
+        Args:
+            inputs: As for `Encoder`.
+            training: Whether dropout is on.
+            **asked: Other arguments of `Encoder.call`.
+        """
+        return self.encoder(inputs, training=training, skip_padding=True, **asked)
+
     def answer(
         self, outputs: Mapping[str, Tensor], question: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:

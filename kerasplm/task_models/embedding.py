@@ -108,7 +108,7 @@ class SentenceEncoder(TaskModel):
 
     def _vectors(self, inputs: Inputs, training: bool | None) -> Tensor:
         both = self.pooling == "first_last_mean"
-        out = self.encoder(inputs, training=training, return_hidden_states=both)
+        out = self.encode(inputs, training, return_hidden_states=both)
         if self.pooling == "pooled":
             return out["pooled_output"]
         states = ops.cast(out["sequence_output"], "float32")

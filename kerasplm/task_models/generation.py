@@ -123,7 +123,8 @@ class TextGenerator(TaskModel):
         if not isinstance(self.network, Seq2Seq):
             # The token before a target predicts it.
             batch["mlm_positions"] = inputs["target_positions"] - 1
-            return self.network(batch, training=training)["mlm_logits"]
+            out = self.network(batch, training=training, skip_padding=True)
+            return out["mlm_logits"]
         source = ops.equal(batch.pop("segment_ids"), 0)
         mask = batch.pop("padding_mask", None)
         if mask is not None:

@@ -110,9 +110,9 @@ class RelationExtractor(TaskModel):
 
     def call(self, inputs: Inputs, training: bool | None = None) -> dict[str, Tensor]:
         """Map a batch as for `Encoder`, with or without `subject`, to scores."""
-        out = self.encoder(
+        out = self.encode(
             model_inputs(inputs, "subject"),
-            training=training,
+            training,
             return_hidden_states=self.gplinker is None,
         )
         x = out["sequence_output"]

@@ -146,7 +146,7 @@ class SpanExtractor(TaskModel):
             `start_log_probs` and `end_log_probs` (B, T) where decoding compares them.
         """
         batch = model_inputs(inputs, "allowed_mask", "start_positions")
-        x = self.encoder(batch, training=training)["sequence_output"]
+        x = self.encode(batch, training)["sequence_output"]
         x = self.dropout(x, training=training)
         allowed = inputs.get("allowed_mask")
         if allowed is None:

@@ -169,7 +169,7 @@ class EntityTagger(TaskModel):
 
     def call(self, inputs: Inputs, training: bool | None = None) -> dict[str, Tensor]:
         """Map a batch as for `Encoder` to the outputs that the class describes."""
-        x = self.encoder(inputs, training=training)["sequence_output"]
+        x = self.encode(inputs, training)["sequence_output"]
         if self.norm is not None:
             x = self.norm(x)
         x = self.dropout(x, training=training)
