@@ -54,15 +54,16 @@ END = "\nprint(json.dumps(times))\n"
 KERASPLM = """
 import dataclasses, keras
 import kerasplm as plm
-from kerasplm.tasks.optimizing import optimizer_of, precision
+from kerasplm.precision import computed_in
+from kerasplm.tasks.optimizing import optimizer_of
 from kerasplm.tasks.rows import TextRow
 from kerasplm.finetuning import training_batches
 task = plm.TASKS[job["task"]]
 settings = task.settings(batch_size=size, max_length=limit, epochs=epochs,
-                         mixed_precision=job["precision"])
+                         precision=job["precision"] or "float32")
 rows = [TextRow(n, text, pairs and pairs[n], labels[n]) for n, text in enumerate(texts)]
 features = task.features(rows, plm.Tokenizer(job["vocab"]), settings)
-with precision(settings.mixed_precision):
+with computed_in(settings.precision, mixed=True):
     encoder = plm.Encoder(plm.Config(vocab_size=job["vocab_size"], hidden_size=hidden,
         num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=inner))
     model = task.model(encoder, settings=settings,

@@ -166,8 +166,9 @@ def distill(
     max_length: Annotated[
         int | None, typer.Option(help="Tokens per input. Default: the teacher's.")
     ] = None,
-    mixed_precision: Annotated[
-        str | None, typer.Option(help="bfloat16 or float16. Default: float32.")
+    precision: Annotated[
+        str | None,
+        typer.Option(help="float32, bfloat16 or float16. Default: float32."),
     ] = None,
     patience: Annotated[
         int | None,
@@ -241,7 +242,7 @@ def distill(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "max_length": max_length,
-        "mixed_precision": mixed_precision,
+        "precision": precision,
         "patience": patience,
         "seed": seed,
         **parsed(plain, like),

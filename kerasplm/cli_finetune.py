@@ -99,8 +99,9 @@ def finetune(
         float | None,
         typer.Option(help="Dropout in the encoder. Default: its configuration's."),
     ] = None,
-    mixed_precision: Annotated[
-        str | None, typer.Option(help="bfloat16 or float16. Default: float32.")
+    precision: Annotated[
+        str | None,
+        typer.Option(help="float32, bfloat16 or float16. Default: float32."),
     ] = None,
     method: Annotated[
         str | None,
@@ -143,7 +144,7 @@ def finetune(
         "warmup": warmup,
         "max_length": max_length,
         "dropout": dropout,
-        "mixed_precision": mixed_precision,
+        "precision": precision,
         "method": method,
         "patience": patience,
         "save_steps": save_steps,

@@ -16,6 +16,7 @@ from kerasplm.errors import ConfigError, DataError, ExportError
 from kerasplm.exporting_trained import export_trained
 from kerasplm.files import write_bytes, write_json, write_text
 from kerasplm.lessons import Lesson, Teach
+from kerasplm.precision import computed_in
 from kerasplm.report.card import model_card
 from kerasplm.report.outputs import EpochLogs, run_facts, write_details
 from kerasplm.report.pictures import curves
@@ -28,7 +29,7 @@ from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.cache import cached_features, length_statistics
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.judging import Judge
-from kerasplm.tasks.optimizing import optimizer_of, precision
+from kerasplm.tasks.optimizing import optimizer_of
 from kerasplm.tasks.saved import save_task
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
@@ -124,7 +125,7 @@ def train_prepared(
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
     tokenizer = load_tokenizer(model, family=settings.family)
     keras.utils.set_random_seed(settings.seed)
-    with precision(settings.mixed_precision):
+    with computed_in(settings.precision, mixed=True):
         encoder = start(model, task, settings)
     _check_fit(encoder, settings, task, tokenizer)
     with alone(folder):
@@ -160,7 +161,7 @@ def _trained(
             f"accumulation={settings.accumulation}, but there are {total} batches in "
             "all: nothing would be trained"
         )
-    with precision(settings.mixed_precision):
+    with computed_in(settings.precision, mixed=True):
         optimizer = optimizer_of(settings, -(-total // settings.accumulation))
         network = task.model(encoder, settings=settings, optimizer=optimizer)
         lesson = Lesson(network, network, features["train"])

@@ -19,11 +19,11 @@ from kerasplm.evaluating import check_labels
 from kerasplm.files import read_json, write_json
 from kerasplm.finetuning import Result, train_prepared
 from kerasplm.lessons import Teach
+from kerasplm.precision import computed_in
 from kerasplm.pretraining.training_settings import Settings as GeneralSettings
 from kerasplm.run_folder import alone, claim, digest, finished, prepare
 from kerasplm.sources import open_source
 from kerasplm.tasks import Settings, Task, task_named, with_labels
-from kerasplm.tasks.optimizing import precision
 from kerasplm.tasks.saved import saved_task
 from kerasplm.zoo import Heads, load
 
@@ -208,7 +208,7 @@ class DistillationJob:
             return []
         task = with_labels(self._task(), cast(Any, self.data))
         models = {"teacher": teacher, "student": student}
-        plain = dataclasses.replace(settings, mixed_precision=None)
+        plain = dataclasses.replace(settings, precision="float32")
         found = compare(models, task, cast(Any, self.data), plain)
         facts = {"task": task.name, "method": self.method, "stages": list(self.plan)}
         write_comparison(found, task, folder, facts)
@@ -315,7 +315,7 @@ class DistillationJob:
         if finished(folder, facts) is not None:
             return settings, folder / "model"
         claim(folder, facts)
-        with precision(settings.mixed_precision):
+        with computed_in(settings.precision, mixed=True):
             heads = cast(Heads, prepared.task.kind)
             network: Any = load(teacher, heads=heads)
         check_labels(network, prepared.task)

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from kerasplm.errors import ConfigError, DataError
+from kerasplm.precision import computed_in
 from kerasplm.pretraining.flops import measured_peak
 from kerasplm.pretraining.logs import Log, Silence
 from kerasplm.pretraining.results import Result, write_results
@@ -27,7 +28,6 @@ from kerasplm.pretraining.training_settings import (
     schedule_of,
 )
 from kerasplm.saving import save_checkpoint
-from kerasplm.tasks.optimizing import precision
 
 # A loss scale that fell so low has no number left that does not overflow.
 _LOWEST_SCALE = 2.0**-20
@@ -137,8 +137,7 @@ class _Run:
     def begin(self, build: Callable[[], keras.Model]) -> Any:
         """Make the model and put it where the training was."""
         settings = self.settings
-        name = None if settings.precision == "float32" else settings.precision
-        with self.strategy.scope(), precision(name):
+        with self.strategy.scope(), computed_in(settings.precision, mixed=True):
             keras.utils.set_random_seed(settings.seed)
             self.model: Any = build()
             self.model.accumulation = settings.accumulation

@@ -10,6 +10,7 @@ import keras
 
 from kerasplm.errors import ConfigError
 from kerasplm.optimization import LAMB, NO_DECAY, AdamW
+from kerasplm.precision import PRECISIONS
 from kerasplm.pretraining.stages import Stage
 from kerasplm.schedules import WarmupLinear
 from kerasplm.tasks.choices import check_types
@@ -32,7 +33,6 @@ OPTIMIZERS: Mapping[str, tuple[type[AdamW], Mapping[str, Any]]] = {
 }
 """The originals' optimizers: name to class and what is fixed; "lamb" is Google's."""
 
-PRECISIONS = ("float32", "bfloat16", "float16")
 
 # What changes neither the data nor the weights, but for rounding.
 WITHOUT_EFFECT = (

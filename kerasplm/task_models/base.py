@@ -1,6 +1,8 @@
 """What all task models share: an encoder, a head, a loss of their own."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import keras
@@ -11,6 +13,20 @@ from kerasplm.idle_pooler import WithoutIdlePooler
 from kerasplm.methods import MethodTraining
 
 Tensor = Any
+
+_real_only: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    "real_only", default=False
+)
+
+
+@contextlib.contextmanager
+def real_tokens_only() -> Iterator[None]:
+    """Call task models for real tokens only: what they say of padding is not read."""
+    token = _real_only.set(True)
+    try:
+        yield
+    finally:
+        _real_only.reset(token)
 
 
 class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
@@ -35,6 +51,10 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
     pooled: ClassVar[bool] = True
     """Whether the head takes the pooled vector. If not, the pooler is not trained: it
     has no gradient."""
+
+    scores_padding: ClassVar[bool] = False
+    """Whether the outputs hold numbers of padded positions, those of the original
+    code where the model is called outside of `real_tokens_only`."""
 
     def __init__(
         self,
@@ -76,14 +96,20 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
     def encode(
         self, inputs: Inputs, training: bool | None = None, **asked: Any
     ) -> dict[str, Any]:
-        """Call the encoder, without computing padding where it can be left out.
+        """Call the encoder, without computing padding where nobody reads it.
 
         Args:
             inputs: As for `Encoder`.
             training: Whether dropout is on.
             **asked: Other arguments of `Encoder.call`.
         """
-        return self.encoder(inputs, training=training, skip_padding=True, **asked)
+        asked["skip_padding"] = not self.scores_padding or _real_only.get()
+        return self.encoder(inputs, training=training, **asked)
+
+    def train_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Train on one batch."""
+        with real_tokens_only():
+            return super().train_step(*args, **kwargs)
 
     def answer(
         self, outputs: Mapping[str, Tensor], question: Mapping[str, Tensor]

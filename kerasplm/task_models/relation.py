@@ -65,6 +65,7 @@ class RelationExtractor(TaskModel):
 
     kind = "relation"
     pooled = False
+    scores_padding = True
 
     def __init__(
         self,

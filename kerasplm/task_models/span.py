@@ -146,7 +146,8 @@ class SpanExtractor(TaskModel):
             `start_log_probs` and `end_log_probs` (B, T) where decoding compares them.
         """
         batch = model_inputs(inputs, "allowed_mask", "start_positions")
-        x = self.encode(batch, training)["sequence_output"]
+        # With padding: the softmax of the originals runs over it, too.
+        x = self.encoder(batch, training=training)["sequence_output"]
         x = self.dropout(x, training=training)
         allowed = inputs.get("allowed_mask")
         if allowed is None:

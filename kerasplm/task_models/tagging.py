@@ -109,6 +109,7 @@ class EntityTagger(TaskModel):
 
     kind = "tagging"
     pooled = False
+    scores_padding = True
 
     def __init__(
         self,

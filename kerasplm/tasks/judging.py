@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kerasplm.errors import ConfigError
 from kerasplm.task_models import TaskModel
+from kerasplm.task_models.base import real_tokens_only
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features
 from kerasplm.tasks.graphs import Graph
@@ -48,10 +49,11 @@ class Judge:
         return sum(graph.traces for graph in graphs)
 
     def _outputs(self, inputs: Any) -> Any:
-        return self.model(inputs, training=False)
+        with real_tokens_only():
+            return self.model(inputs, training=False)
 
     def _judged(self, inputs: Any, targets: Any) -> Any:
-        outputs = self.model(inputs, training=False)
+        outputs = self._outputs(inputs)
         return outputs, self.model.objective(inputs, targets, outputs)
 
     def _lost(self, inputs: Any, targets: Any) -> Any:

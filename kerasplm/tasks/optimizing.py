@@ -1,11 +1,8 @@
 """The optimizer, its schedule and the training method that settings ask for."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import keras
 
 from kerasplm.errors import ConfigError
 from kerasplm.methods import FGM, PGD, VAT, GradientPenalty, Method, RDrop
@@ -109,20 +106,3 @@ def method_of(text: str | None) -> Method | None:
             f"method: expected {name!r} or {name}:{':'.join(names).upper()}, found "
             f"{text!r} ({error})"
         ) from error
-
-
-@contextlib.contextmanager
-def precision(name: str | None) -> Iterator[None]:
-    """Build the layers inside it for a number type of computation.
-
-    Args:
-        name: "bfloat16" or "float16", in which activations are computed while weights
-            stay float32; None computes in float32.
-    """
-    before = keras.config.dtype_policy()
-    if name is not None:
-        keras.config.set_dtype_policy(f"mixed_{name}")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

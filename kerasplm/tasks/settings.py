@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from kerasplm.errors import ConfigError
+from kerasplm.precision import PRECISIONS
 from kerasplm.tasks.choices import check_types
 from kerasplm.tasks.kinds.base import Options
 from kerasplm.tasks.optimizing import SCHEDULES, method_of
@@ -31,8 +32,8 @@ class Settings:
         ema: Decay of the moving average of the weights that is evaluated and saved;
             None takes the weights themselves.
         accumulation: Batches whose gradients are averaged for one update.
-        mixed_precision: "bfloat16" or "float16" for the activations; None computes in
-            float32.
+        precision: "float32", "bfloat16" or "float16" for the activations; weights
+            are float32.
         method: Training method, such as "fgm", "pgd", "gradient_penalty", "rdrop",
             "vat"; numbers may follow after colons ("fgm:0.3").
         max_length: Tokens per input, special tokens included.
@@ -75,7 +76,7 @@ class Settings:
     layer_decay: float | None = None
     ema: float | None = None
     accumulation: int = 1
-    mixed_precision: str | None = None
+    precision: str = "float32"
     method: str | None = None
     max_length: int = 128
     hierarchical_positions: float | None = None
@@ -120,7 +121,7 @@ class Settings:
         for name, known in (
             ("schedule", (*SCHEDULES, "constant", "piecewise")),
             ("optimizer", ("adamw", "adam")),
-            ("mixed_precision", (None, "bfloat16", "float16")),
+            ("precision", PRECISIONS),
         ):
             value = getattr(self, name)
             if value not in known:
