@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from kerasplm.errors import ConfigError
 from kerasplm.exporting import check_length
+from kerasplm.precision import Precision
 from kerasplm.sources import open_source
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks import Settings, Split, Task, task_named
@@ -44,6 +45,7 @@ def evaluate(
     split: str = "dev",
     task: str | Path | Task | None = None,
     family: str | None = None,
+    precision: Precision | None = None,
     **changes: Any,
 ) -> Evaluation:
     """Score a trained model on a file, or predict a file without answers.
@@ -55,6 +57,7 @@ def evaluate(
         split: Which split of a folder: "train", "dev", "test", ...
         task: The task; default is the one the model was trained on.
         family: As for `load`.
+        precision: As for `load`.
         **changes: `batch_size`, `max_length` and the options of the kind, where
             they are to differ from those of the training.
 
@@ -86,7 +89,8 @@ def evaluate(
     settings = known.settings(family=family, **{**options, **changes})
     known = known.at(data).chosen(settings)
     rows = known.rows(data, split)
-    network = load(model, heads=cast(Heads, known.kind), family=family)
+    kind = cast(Heads, known.kind)
+    network = load(model, heads=kind, family=family, precision=precision)
     tokenizer = load_tokenizer(model, family=family)
     check_labels(network, known)
     check_length(network.encoder.config, settings.max_length)

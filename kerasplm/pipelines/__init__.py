@@ -67,8 +67,9 @@ def pipeline(
             per sequence; as trained, else as many as the model takes, 512 at most);
             choices of the pipeline (`top_k` and `targets` of "fill-mask"; `pooling`
             and `layers` of "feature-extraction" and "similarity"; those of its kind,
-            such as thresholds, of a task); `family`, `part`, `config` and fields of
-            `Config`, as for `load`.
+            such as thresholds, of a task); `precision` ("bfloat16": faster where the
+            processor has it, a little less exact), `family`, `part`, `config` and
+            fields of `Config`, as for `load`.
 
     Returns:
         A `Pipeline`.

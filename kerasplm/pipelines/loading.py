@@ -11,6 +11,7 @@ from kerasplm import inspection, zoo
 from kerasplm.config import Config
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.files import read_json
+from kerasplm.precision import Precision
 from kerasplm.published import own_block
 from kerasplm.recognition import Part, opened
 from kerasplm.tasks.saved import FILE
@@ -26,6 +27,7 @@ class Place:
         family: As for `load`.
         part: As for `load`.
         config: As for `load`.
+        precision: As for `load`.
         fields: Other fields of the configuration.
         kind: Of the task model that its configuration tells of, or None.
         trained: What `finetune` wrote beside it of its task; {} if it did not.
@@ -36,6 +38,7 @@ class Place:
     family: str | None
     part: Part | None
     config: str | Path | None
+    precision: Precision | None
     fields: Mapping[str, Any]
     kind: str | None
     trained: Mapping[str, Any]
@@ -49,6 +52,7 @@ class Place:
             family=self.family,
             part=self.part,
             config=self.config,
+            precision=self.precision,
             **self.fields,
         )
 
@@ -70,6 +74,7 @@ def place_of(
     family: str | None = None,
     part: Part | None = None,
     config: str | Path | None = None,
+    precision: Precision | None = None,
     **fields: Any,
 ) -> Place:
     """Look at a model without loading it; arguments as for `load`.
@@ -87,7 +92,7 @@ def place_of(
     if not isinstance(trained.get("options", {}), dict):
         raise ConfigError(f"{file}: options must be an object")
     kind = kinds.pop() if len(kinds) == 1 else None
-    return Place(x, family, part, config, fields, kind, trained, single)
+    return Place(x, family, part, config, precision, fields, kind, trained, single)
 
 
 def load_task_model(place: Place, kind: str, wanted: str, names: Any) -> keras.Model:
@@ -131,4 +136,4 @@ def load_comparing(place: Place) -> keras.Model:
 def loading_options(names: Iterable[str]) -> list[str]:
     """Return which options belong to the loading of a model."""
     fields = {field.name for field in dataclasses.fields(Config)}
-    return [name for name in names if name in fields | {"family", "part", "config"}]
+    return [name for name in names if name in fields | {"family", "part", "config", "precision"}]
