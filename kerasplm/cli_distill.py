@@ -327,10 +327,11 @@ def _general(steps: int | None, more: Sequence[str], seed: int) -> Any:
     import typing
 
     from kerasplm.cli_values import typed
+    from kerasplm.distillation.recipes import GENERAL
     from kerasplm.pretraining.training_settings import Settings
 
     hints = typing.get_type_hints(Settings)
-    values: dict[str, Any] = {"seed": seed, "learning_rate": 5e-5, "clip_norm": 1.0}
+    values: dict[str, Any] = {"seed": seed, **GENERAL}
     for name, text in map(halves, more):
         if name not in hints:
             raise ConfigError(f"--general-set {name}: there are {', '.join(hints)}")

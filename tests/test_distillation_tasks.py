@@ -206,7 +206,7 @@ def test_augmented_stage(done, uncompared, place, tmp_path):
     before = file.stat().st_mtime_ns
     distill(place, out, *more, data=False)
     assert file.stat().st_mtime_ns == before
-    with pytest.raises(ConfigError, match="holds another augmentation"):
+    with pytest.raises(ConfigError, match="holds a run with other seed"):
         distill(place, out, *more, "--seed", 2, data=False)
 
 
@@ -243,6 +243,22 @@ def test_theseus(done, place, tmp_path):
         ),
         (("--student-layers", 1, "--general-steps", 2), "general', which is not plan"),
         (("--student-layers", 1, "--general-set", "steps=2"), "needs --general-steps"),
+        (("--student-layers", 1, "--strategy", "cpu"), "general', which is not plan"),
+        (("--student", "m", "--family", "bert"), "family: for a student of a config"),
+        (
+            ("--student-layers", 1, "--method", "theseus", "--temperature", 2)
+            + ("--compat", "--cache-answers"),
+            "^cache_answers, temperature, compat: for the method tinybert only; "
+            "theseus takes replace, replace_schedule$",
+        ),
+        (
+            ("--student-layers", 1, "--replace", 0.3),
+            "^replace: for the method theseus only; tinybert takes cache_answers, lay",
+        ),
+        (
+            ("--student-layers", 1, "--replace-schedule", "linear"),
+            "^replace_schedule: for the method theseus only",
+        ),
     ],
 )
 def test_mistakes_are_told(done, place, tmp_path, words, message):
