@@ -17,11 +17,11 @@ from kerasplm.distillation.students import check_vocabularies, write_student
 from kerasplm.distillation.theseus import LinearReplacing
 from kerasplm.errors import ConfigError
 from kerasplm.evaluating import check_labels
-from kerasplm.files import write_json
+from kerasplm.files import alone, write_json
 from kerasplm.finetuning import Result, train_prepared
 from kerasplm.lessons import Teach
 from kerasplm.pretraining.training_settings import Settings as GeneralSettings
-from kerasplm.run_folder import RESULTS, alone, claim, digest, finished, prepare
+from kerasplm.run_folder import RESULTS, claim, digest, finished, prepare
 from kerasplm.sources import open_source
 from kerasplm.tasks import Settings, Task, task_named, with_labels
 from kerasplm.tasks.optimizing import precision
