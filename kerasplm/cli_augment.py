@@ -1,8 +1,5 @@
 """The command `augment`: the training data of a task with reworded copies."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import typer
@@ -102,6 +99,7 @@ def augment(
     import kerasplm as plm
     from kerasplm.augmentation import augment_task
     from kerasplm.augmentation.layouts import check_task
+    from kerasplm.progress import counting
     from kerasplm.reporting import print_table
     from kerasplm.tasks import task_named
 
@@ -110,7 +108,7 @@ def augment(
     loading: dict[str, Any] = {"family": family, "part": part}
     network = plm.load(model, heads="pretraining", **loading)
     tokenizer = plm.load_tokenizer(model, in_graph=False, **loading)
-    with bar() as progress:
+    with counting("records") as bar:
         found = augment_task(
             wanted,
             data,
@@ -128,33 +126,8 @@ def augment(
             max_length=max_length,
             mask_share=mask_share,
             fill=fill,
-            progress=progress,
+            progress=bar.update,
         )
     print_table(str(found.output), ("", ""), found.table())
     pairs = [(("text", old), ("reworded", new)) for old, new in found.samples]
     print_table("samples", ("", ""), [row for pair in pairs for row in pair])
-
-
-@contextlib.contextmanager
-def bar() -> Iterator[Callable[[int, int], None]]:
-    """Give what shows how far it is: a bar on a terminal, else nothing."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(file=sys.stderr)
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bars:
-        bar = bars.add_task("records", total=None)
-        yield lambda done, total: bars.update(bar, completed=done, total=total)

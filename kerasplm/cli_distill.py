@@ -1,6 +1,7 @@
 """The command of distillation: distill."""
 
 import dataclasses
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from checkpoints_convert.command import FamilyArg
-from kerasplm.cli_augment import bar
-from kerasplm.cli_values import halves, parsed, value_of
+from kerasplm.cli_values import halves, parsed, typed_choices, value_of
 from kerasplm.errors import ConfigError
 
 _NAME = "a name from `kerasplm list`, or a folder, checkpoint prefix or archive"
@@ -292,9 +292,10 @@ def distill(
         raise ConfigError("--augment needs --augment-model and no --augmented")
     if augment is not None and augment_model is not None:
         from kerasplm.distillation.augmenting import augmented_file
+        from kerasplm.progress import counting
 
-        with bar() as progress:
-            file = augmented_file(job, augment_model, augment, seed, progress)
+        with counting("records") as bar:
+            file = augmented_file(job, augment_model, augment, seed, bar.update)
         job = dataclasses.replace(job, augmented=str(file))
     job.run()
     typer.echo(f"{Path(output)}: done")
@@ -325,15 +326,15 @@ def _general(steps: int | None, more: Sequence[str], seed: int) -> Any:
         if more:
             raise ConfigError("--general-set needs --general-steps")
         return None
-    import typing
-
-    from kerasplm.cli_values import typed
+    from kerasplm.distillation.recipes import GENERAL
     from kerasplm.pretraining.training_settings import Settings
 
     hints = typing.get_type_hints(Settings)
-    values: dict[str, Any] = {"seed": seed, "learning_rate": 5e-5, "clip_norm": 1.0}
-    for name, text in map(halves, more):
+    del hints["steps"]
+
+    def check(name: str) -> None:
         if name not in hints:
             raise ConfigError(f"--general-set {name}: there are {', '.join(hints)}")
-        values[name] = typed(name, text, hints[name])
+
+    values = {"seed": seed, **GENERAL, **typed_choices(more, hints, check)}
     return Settings(steps=steps, **values)

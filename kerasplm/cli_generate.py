@@ -9,16 +9,15 @@ from typing import Annotated, Any, Literal
 import typer
 
 from checkpoints_convert.command import FamilyArg, PartArg
-from kerasplm.cli_predict import (
+from kerasplm.cli_files import (
     FormatArg,
     InputArg,
-    _items,
-    _lines,
-    _named,
-    _write,
-    _written,
+    items_of,
+    opened,
+    write_line,
+    written,
 )
-from kerasplm.cli_values import halves, typed
+from kerasplm.cli_values import typed_choices
 from kerasplm.errors import ConfigError, DataError
 
 AttentionArg = Annotated[
@@ -108,7 +107,7 @@ def generate(
     network, tokenizer = _loaded(model, attention, family, part)
     allowed = None
     if choices is not None:
-        with _lines(choices) as lines, _named(choices):
+        with opened(choices) as lines:
             allowed = [line.rstrip("\r\n") for line in lines if line.strip()]
     options: dict[str, Any] = {
         "max_length": max_length,
@@ -132,8 +131,8 @@ def generate(
         "max_source_length": max_source_length,
         "jit_compile": jit_compile,
     }
-    with _lines(source) as lines, _written(output) as file, _named(source):
-        items = enumerate(_items(lines, source, form), 1)
+    with opened(source) as lines, written(output) as file:
+        items = enumerate(items_of(lines, source, form), 1)
         asked = [_asked(item, number) for number, item in items]
         texts = plm.generate(
             network,
@@ -145,7 +144,7 @@ def generate(
         )
         for (_, known), text in zip(asked, texts, strict=True):
             name = "text" if isinstance(text, str) else "texts"
-            _write(file, {**known, name: text})
+            write_line(file, {**known, name: text})
 
 
 def export(
@@ -166,10 +165,11 @@ def export(
     known = {name: hints[name] for name in CHOICES}
     known |= {"start": str, "end": str | None}
     known |= {"suppress": words, "repetition_exempt": words}
-    choices = {}
-    for name, text in map(halves, more):
+
+    def check(name: str) -> None:
         check_choice(name, tuple(known))
-        choices[name] = typed(name, text, known[name])
+
+    choices = typed_choices(more, known, check)
     network, tokenizer = _loaded(model, attention, family, None, in_graph=None)
     export_generator(
         network,

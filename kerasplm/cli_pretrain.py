@@ -115,6 +115,10 @@ def pretrain(
     clip_norm: Annotated[
         float | None, typer.Option(help="Largest joint norm of the gradients.")
     ] = None,
+    clip_each: Annotated[
+        bool,
+        typer.Option("--clip-each", help="That norm is of each gradient alone."),
+    ] = False,
     layer_decay: Annotated[
         float | None,
         typer.Option(help="Factor of the rate from each layer to the one below."),

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from checkpoints_convert.command import FamilyArg, PartArg
-from kerasplm.cli_predict import (
+from kerasplm.cli_files import (
     BatchArg,
     FormatArg,
     LengthArg,
-    _items,
-    _lines,
-    _named,
-    _numbers,
-    _write,
-    _written,
+    items_of,
+    opened,
+    write_line,
+    written,
 )
+from kerasplm.cli_values import numbers
 from kerasplm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -118,7 +117,11 @@ def similar(
     options: dict[str, Any] = {}
     if corpus is None and index is not None:
         options = embedding_options(read(Path(index)))
-    chosen = {"pooling": pooling, "layers": _numbers(layers), "max_length": max_length}
+    chosen = {
+        "pooling": pooling,
+        "layers": numbers("layers", layers),
+        "max_length": max_length,
+    }
     if pooling is not None:
         options.pop("layers", None)
     options |= {"family": family, "part": part, **_given(chosen)}
@@ -142,8 +145,8 @@ def similar(
     if source is None:
         _answer(found, asked, k, output)
         return
-    with _lines(source) as lines, _named(source):
-        items = enumerate(_items(lines, source, form))
+    with opened(source) as lines:
+        items = enumerate(items_of(lines, source, form))
         more = ((_text(x, column, n), _id(x)) for n, x in items)
         _answer(found, itertools.chain(asked, more), k, output)
 
@@ -161,44 +164,32 @@ def _embedded(
     form: str | None,
 ) -> "SentenceIndex":
     """Embed a corpus into a folder, or into memory."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from kerasplm.pipelines.items import chunks
+    from kerasplm.progress import counting
     from kerasplm.retrieval import SentenceIndex
 
-    console, begin = Console(stderr=True, highlight=False), time.monotonic()
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    with _lines(corpus) as lines, _named(corpus), bars:
-        bar = bars.add_task(corpus, total=None if corpus == "-" else _count(corpus))
-        items = enumerate(_items(lines, corpus, form))
+    begin = time.monotonic()
+    total = None if corpus == "-" else _count(corpus)
+    with opened(corpus) as lines, counting(corpus, total) as bar:
+        items = enumerate(items_of(lines, corpus, form))
         texts = (_text(item, column, number) for number, item in items)
         if folder is not None:
             index = SentenceIndex.build(
                 folder,
                 texts,
                 embed,
-                progress=lambda count: bars.advance(bar, count),
+                progress=bar.advance,
                 **options,
             )
         else:
             index = SentenceIndex(embed, **options)
             for some in chunks(texts, _ASKED):
                 index.add(some)
-                bars.advance(bar, len(some))
+                bar.advance(len(some))
             if not len(index):
                 raise DataError("expected texts to embed, found none")
-    console.print(
-        f"{folder or corpus}: {len(index)} texts in {time.monotonic() - begin:.0f} s",
-        markup=False,
-        soft_wrap=True,
-    )
+    seconds = time.monotonic() - begin
+    typer.echo(f"{folder or corpus}: {len(index)} texts in {seconds:.0f} s", err=True)
     return index
 
 
@@ -256,10 +247,10 @@ def _answer(
             rows = [(hit.number, hit.score, hit.text) for hit in found]
             print_table(text, ("number", "score", "text"), rows)
         return
-    with _written(output) as file:
+    with written(output) as file:
         for text, known, found in answers():
             hits = [
                 {"text": hit.text, "score": hit.score, "number": hit.number}
                 for hit in found
             ]
-            _write(file, {**known, "text": text, "hits": hits})
+            write_line(file, {**known, "text": text, "hits": hits})

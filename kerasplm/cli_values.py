@@ -2,7 +2,7 @@
 
 import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerasplm.errors import ConfigError
@@ -55,6 +55,46 @@ def value_of(name: str, text: str, like: Sequence["Task"]) -> Any:
     if name not in hints or name == "options":
         raise ConfigError(f"no choice {name!r}; `kerasplm tasks NAME` lists them")
     return typed(name, text, hints[name])
+
+
+def typed_choices(
+    more: Sequence[str], hints: Mapping[str, Any], check: Callable[[str], None]
+) -> dict[str, Any]:
+    """Return the choices that were given as NAME=VALUE, for known names and types.
+
+    Args:
+        more: The texts.
+        hints: Name to type.
+        check: Raises an error about a name that is none of them.
+
+    Raises:
+        ConfigError: A choice does not exist, or its value has another type.
+    """
+    found = {}
+    for name, text in map(halves, more):
+        check(name)
+        found[name] = typed(name, text, hints[name])
+    return found
+
+
+def numbers(name: str, text: str | None) -> list[int] | None:
+    """Return the numbers of a list such as -1,-2; None stays None.
+
+    Args:
+        name: Of the choice, for the message.
+        text: As the user wrote it.
+
+    Raises:
+        ConfigError: The text is no such list.
+    """
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(
+            f"{name}: expected numbers such as -1,-2. Received: {text!r}"
+        ) from error
 
 
 def typed(name: str, text: str, hint: Any) -> Any:

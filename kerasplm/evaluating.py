@@ -26,12 +26,14 @@ class Evaluation:
         split: The rows and where they were read.
         predictions: One per row.
         scores: The official scores; {} if the file has no answers.
+        network: What was asked.
     """
 
     task: Task
     split: Split
     predictions: list[Any]
     scores: Mapping[str, float]
+    network: TaskModel
 
     def write_submission(self, file: str | Path) -> None:
         """Write the predictions as the leaderboard takes them."""
@@ -105,7 +107,7 @@ def judged(
     predictions, scores = Judge(task, network, settings, tokenizer).judged(
         rows.rows, features
     )
-    return Evaluation(task, rows, predictions, scores)
+    return Evaluation(task, rows, predictions, scores, network)
 
 
 def check_labels(network: TaskModel, task: Task) -> None:

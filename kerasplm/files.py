@@ -1,15 +1,18 @@
-"""Read JSON; write files so that nothing half-written is ever seen."""
+"""Read JSON; write files and folders so that nothing half-written is ever seen."""
 
 import contextlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kerasplm.errors import ConfigError
+
+LOCK = ".lock"
+"""The file in a folder that `alone` keeps for a process."""
 
 
 @contextlib.contextmanager
@@ -20,6 +23,47 @@ def temporary_folder(beside: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Give the name under which to write a file; it appears at `path` when complete.
+
+    Example:
+        >>> with appearing(path) as work:  # doctest: +SKIP
+        ...     work.write_bytes(b"")
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(path.parent) as folder:
+        yield folder / path.name
+        os.replace(folder / path.name, path)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Make a folder and keep other processes out of it; a killed one leaves it free.
+
+    Where nothing was begun, an empty folder that was not there before goes at the end.
+
+    Raises:
+        ConfigError: Another process writes there.
+    """
+    import filelock
+
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise ConfigError(f"{folder}: another run writes there now") from error
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+        if made and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -40,10 +84,24 @@ def write_json_lines(path: Path, rows: Iterable[Any]) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file that appears only when complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(path.parent) as folder:
-        (folder / "file").write_bytes(data)
-        os.replace(folder / "file", path)
+    with appearing(path) as work:
+        work.write_bytes(data)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write an .npz file that appears only when complete, and on the disk.
+
+    Args:
+        path: The file.
+        arrays: Name to array.
+    """
+    import numpy as np
+
+    # Opened here: numpy appends .npz to other names.
+    with appearing(path) as work, work.open("wb") as raw:
+        np.savez(raw, **arrays)
+        raw.flush()
+        os.fsync(raw.fileno())
 
 
 def read_json(path: Path) -> dict[str, Any]:

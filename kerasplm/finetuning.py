@@ -14,13 +14,13 @@ from kerasplm._version import VERSION
 from kerasplm.checkpoint import body_of, their_names
 from kerasplm.errors import ConfigError, DataError, ExportError
 from kerasplm.exporting_trained import export_trained
-from kerasplm.files import write_bytes, write_json, write_text
+from kerasplm.files import alone, write_bytes, write_json, write_text
 from kerasplm.lessons import Lesson, Teach
 from kerasplm.precision import computed_in
 from kerasplm.report.card import model_card
 from kerasplm.report.outputs import EpochLogs, run_facts, write_details
 from kerasplm.report.pictures import curves
-from kerasplm.run_folder import Prepared, alone, claim, prepare
+from kerasplm.run_folder import Prepared, claim, prepare
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.starting import start
 from kerasplm.task_models import TaskModel

@@ -1,6 +1,8 @@
-"""Show how a download goes on: bars on a terminal, else a line for each file."""
+"""Show how work goes on: bars on a terminal, else a line for each download."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -8,7 +10,9 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -76,3 +80,47 @@ class Reporter:
             seconds = time.monotonic() - self._since
             kept = f", {self._old / _MIB:.1f} MiB were here" if self._old else ""
             self.say(f"{name}: {size / _MIB:.1f} MiB in {seconds:.0f} s{kept}")
+
+
+class Bar:
+    """One bar that counts.
+
+    Args:
+        bars: Those of the terminal.
+        task: Which of them.
+    """
+
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self._bars, self._task = bars, task
+
+    def advance(self, count: int) -> None:
+        """Count so many more."""
+        self._bars.advance(self._task, count)
+
+    def update(self, done: int, total: int) -> None:
+        """Tell how many there are in all, and how many are done."""
+        self._bars.update(self._task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def counting(what: str, total: int | None = None) -> Iterator[Bar]:
+    """Show on stderr how many are done: a bar on a terminal, else nothing.
+
+    Args:
+        what: Stands before the bar.
+        total: How many there are; None if that is told later, or never.
+
+    Example:
+        >>> with counting("records", 3) as bar:
+        ...     bar.advance(3)
+    """
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bars:
+        yield Bar(bars, bars.add_task(what, total=total))

@@ -1,24 +1,20 @@
 """The folder of one fine-tuning: what it was made of, and whether it is finished."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from kerasplm.errors import ConfigError, DataError
-from kerasplm.files import read_json, write_json
+from kerasplm.files import LOCK, read_json, write_json
 from kerasplm.sources import open_source
 from kerasplm.tasks import Settings, Split, Task, task_named, with_labels
 
 SETTINGS = "settings.json"
 RESULTS = "results.json"
-_LOCK = ".lock"
 # Where files lie and how often something is saved do not change the result.
 _WITHOUT_EFFECT = ("train", "dev", "test", "cache", "save_steps")
 
@@ -106,30 +102,6 @@ def content(split: Split) -> str:
     return hashlib.sha256(repr(split.rows).encode()).hexdigest()
 
 
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder; a process that is killed leaves it free.
-
-    Raises:
-        ConfigError: Another process writes there.
-    """
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise ConfigError(f"{folder}: another run writes there now") from error
-    try:
-        yield
-    finally:
-        lock.release()
-        if not (folder / SETTINGS).exists():  # refused: nothing was begun here
-            (folder / _LOCK).unlink(missing_ok=True)
-            if made and folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-
-
 def claim(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write what is being trained; refuse a folder in which something else was.
 
@@ -150,7 +122,7 @@ def claim(folder: Path, facts: Mapping[str, Any]) -> None:
                 f"{folder}: holds a run with other {' and '.join(other)} (see "
                 f"{file.name}). Choose another output folder, or remove this one"
             )
-    elif folder.is_dir() and any(path.name != _LOCK for path in folder.iterdir()):
+    elif folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
         raise ConfigError(f"{folder}: is not empty and holds no run; choose another")
     else:
         write_json(file, facts)

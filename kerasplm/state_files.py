@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 
 from kerasplm.errors import CheckpointError
-from kerasplm.files import temporary_folder
+from kerasplm.files import write_arrays
 
 _META = "meta"
 
@@ -64,12 +63,7 @@ def save_arrays(file: Path, arrays: Iterable[keras.Variable], **more: Any) -> No
     """Write arrays in their order; the file appears only when complete."""
     convert = keras.ops.convert_to_numpy
     values = {str(n): convert(array) for n, array in enumerate(arrays)}
-    with temporary_folder(file.parent) as work:
-        with (work / file.name).open("wb") as raw:
-            np.savez(raw, **values, **more)
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(work / file.name, file)
+    write_arrays(file, {**values, **more})
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from kerasplm.distillation.theseus import LinearReplacing
 from kerasplm.errors import ConfigError
 from kerasplm.hooks import hooked
 from kerasplm.pretraining.logs import read_history
+from kerasplm.pretraining.training_settings import Settings, optimizer_of
 from tests.pretraining_records import VOCAB, write_folder
 
 SIZES = {
@@ -64,6 +65,8 @@ def test_general_distillation(files, tmp_path):
     distill(files, out, 4, *rate)
     rows = read_history(out / "general" / "history.csv")
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    settings = json.loads((out / "general" / "results.json").read_text())["settings"]
+    assert (settings["schedule"], settings["clip_each"]) == ("nezha", True)
     assert rows[3]["loss"] < rows[0]["loss"]
     parts = ("attention_loss", "hidden_loss", "embedding_loss")
     for row in rows:
@@ -76,6 +79,19 @@ def test_general_distillation(files, tmp_path):
     assert len(read_history(out / "general" / "history.csv")) == 4
     with pytest.raises(ConfigError, match="holds a run with other distillation"):
         distill(files, out, 4, *rate, "--compat")
+
+
+def test_compat_clips_each_gradient(files, tmp_path):
+    """As BertAdam does; what was clipped otherwise is another run."""
+    optimizer = optimizer_of(Settings(clip_norm=0.5, clip_each=True))
+    gradients = [np.full((4,), x, "float32") for x in (1.0, 0.1)]
+    clipped = [np.asarray(x) for x in optimizer._clip_gradients(gradients)]
+    np.testing.assert_allclose(clipped[0], 0.25, rtol=1e-6)
+    np.testing.assert_allclose(clipped[1], 0.1, rtol=1e-6)
+    with pytest.raises(ConfigError, match="clips each gradient alone; expected sett"):
+        distill(files, tmp_path, 1, "--compat", "--general-set", "clip_each=false")
+    with pytest.raises(ConfigError, match="clip_each: needs a clip_norm"):
+        distill(files, tmp_path, 1, "--general-set", "clip_norm=none")
 
 
 @pytest.fixture

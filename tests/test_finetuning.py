@@ -13,7 +13,7 @@ import pytest
 
 import kerasplm as plm
 from kerasplm.errors import CheckpointError, ConfigError, DataError, VocabError
-from kerasplm.run_folder import alone
+from kerasplm.files import alone
 from kerasplm.training import TrainingState
 from tests.event_files import scalars
 from tests.golden import COMPACT

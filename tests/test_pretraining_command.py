@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 import kerasplm as plm
 from kerasplm.cli import app
+from kerasplm.files import alone
 from kerasplm.pretraining.logs import read_history
-from kerasplm.run_folder import alone
 from tests.pretraining_records import VOCAB, write_folder, write_records
 
 SIZES = {

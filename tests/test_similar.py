@@ -8,7 +8,8 @@ import pytest
 
 import kerasplm as plm
 from kerasplm.errors import ConfigError, DataError
-from kerasplm.retrieval import SentenceIndex, building
+from kerasplm.files import alone
+from kerasplm.retrieval import SentenceIndex
 from kerasplm.retrieval import nearest as search
 from kerasplm.retrieval.engines import engine_of
 from tests.asking import encoder, texts, tokenizer, write
@@ -188,8 +189,8 @@ def test_empty_and_odd_corpora(embed, tmp_path):
 
 def test_two_builds_at_once(embed, tmp_path):
     with (
-        building._locked(tmp_path / "a.building"),
-        pytest.raises(ConfigError, match="another build writes there now"),
+        alone(tmp_path / "a.building"),
+        pytest.raises(ConfigError, match="another run writes there now"),
     ):
         SentenceIndex.build(tmp_path / "a", TEXTS, embed)
     assert os.listdir(tmp_path) == []

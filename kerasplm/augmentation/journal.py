@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasplm.errors import ConfigError
-from kerasplm.files import read_json, write_json
-from kerasplm.run_folder import alone
+from kerasplm.files import alone, read_json, write_json
 
 
 class GrowingFile:

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from kerasplm._version import VERSION
 from kerasplm.distillation.job import DistillationJob
+from kerasplm.distillation.planning import check_augmented
 from kerasplm.distillation.recipes import RECIPES, USUAL
-from kerasplm.errors import ConfigError
-from kerasplm.files import read_json, write_json
-from kerasplm.run_folder import content, digest
+from kerasplm.files import write_json
+from kerasplm.run_folder import RESULTS, claim, content, digest, finished
 from kerasplm.tasks import Task, task_named, with_labels
 
 
@@ -38,7 +38,7 @@ def augmented_file(
         ConfigError: No stage of the job takes it, the kind of its task has no
             augmentation, or the folder holds another augmentation.
     """
-    job.check_augmented()
+    check_augmented(job)
     from kerasplm.augmentation import augment_task
     from kerasplm.augmentation.layouts import check_task
     from kerasplm.tokenizing import load_tokenizer
@@ -60,15 +60,9 @@ def augmented_file(
         "copies": copies,
         "seed": seed,
     }
-    about = folder / "augmented.json"
-    if file.exists() and about.exists():
-        if read_json(about) != facts:
-            raise ConfigError(
-                f"{folder}: holds another augmentation (see {about.name}). Choose "
-                "another output folder, or remove this one"
-            )
+    if finished(folder, facts) is not None and file.exists():
         return file
-    folder.mkdir(parents=True, exist_ok=True)
+    claim(folder, facts)
     network = load(model, heads="pretraining")
     tokenizer = load_tokenizer(model, in_graph=False)
     augment_task(
@@ -81,5 +75,5 @@ def augmented_file(
         seed=seed,
         progress=progress,
     )
-    write_json(about, facts)
+    write_json(folder / RESULTS, {"file": file.name})
     return file

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import tensorflow as tf
 
@@ -20,7 +20,6 @@ from kerasplm.tasks.features import Features
 from kerasplm.tasks.graphs import Graph
 from kerasplm.tasks.saved import saved_task
 from kerasplm.tokenizing import load_tokenizer
-from kerasplm.zoo import Heads, load
 
 _COLUMNS = ("model", "layers", "width", "weights", "dev", "rows/s", "of the teacher")
 
@@ -81,7 +80,7 @@ def compare(
             more = {"task": task, "max_length": settings.max_length}
             more |= dataclasses.asdict(settings.options)
         judged = evaluate(folder, asked, **more)
-        network: Any = load(folder, heads=cast(Heads, task.kind))
+        network = judged.network
         features = task.features(rows, load_tokenizer(folder), settings)
         config = network.encoder.config
         found.append(

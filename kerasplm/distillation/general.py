@@ -8,6 +8,7 @@ import keras
 from kerasplm.checkpoint import body_of
 from kerasplm.distillation.choices import Choices
 from kerasplm.distillation.model import Distillation
+from kerasplm.distillation.planning import check_general
 from kerasplm.distillation.stages import take_projection
 from kerasplm.distillation.students import check_vocabularies
 from kerasplm.errors import ConfigError
@@ -52,6 +53,7 @@ class GeneralDistillation(PretrainingJob):
             raise ConfigError("general distillation needs a teacher and a student")
         if self.is_electra:
             raise ConfigError("general distillation has no objectives of its own")
+        check_general(self.choices, self.settings)
 
     @property
     def _names(self) -> list[str]:

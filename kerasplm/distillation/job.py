@@ -11,35 +11,24 @@ from kerasplm.distillation.answers import check_answers
 from kerasplm.distillation.choices import Choices
 from kerasplm.distillation.comparing import Compared, compare, write_comparison
 from kerasplm.distillation.general import GeneralDistillation
+from kerasplm.distillation.planning import AUGMENTED, STAGES, USUAL, check_job
 from kerasplm.distillation.recipes import SOURCES, stage_choices
 from kerasplm.distillation.students import check_vocabularies, write_student
 from kerasplm.distillation.theseus import LinearReplacing
 from kerasplm.errors import ConfigError
 from kerasplm.evaluating import check_labels
-from kerasplm.files import read_json, write_json
+from kerasplm.files import alone, write_json
 from kerasplm.finetuning import Result, train_prepared
 from kerasplm.lessons import Teach
 from kerasplm.precision import computed_in
 from kerasplm.pretraining.training_settings import Settings as GeneralSettings
-from kerasplm.run_folder import alone, claim, digest, finished, prepare
+from kerasplm.run_folder import RESULTS, claim, digest, finished, prepare
 from kerasplm.sources import open_source
 from kerasplm.tasks import Settings, Task, task_named, with_labels
 from kerasplm.tasks.saved import saved_task
 from kerasplm.zoo import Heads, load
 
 Method = Literal["tinybert", "theseus"]
-STAGES: Mapping[str, tuple[str, ...]] = {
-    "tinybert": ("teacher", "general", "intermediate", "prediction"),
-    "theseus": ("teacher", "replacing", "finetuning"),
-}
-"""Stages of each method, in their order."""
-USUAL: Mapping[str, tuple[str, ...]] = {
-    "tinybert": ("intermediate", "prediction"),
-    "theseus": ("replacing", "finetuning"),
-}
-"""Those that are done if none are named."""
-# Those that train on an augmented file, if there is one.
-_AUGMENTED = ("intermediate", "prediction")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,49 +101,7 @@ class DistillationJob:
 
     def __post_init__(self) -> None:
         """Check what can be checked without files."""
-        if self.method not in STAGES:
-            raise ConfigError(
-                f"method must be one of {', '.join(STAGES)}. Received: {self.method!r}"
-            )
-        unknown = [name for name in self.stages if name not in STAGES[self.method]]
-        unknown += [name for name in self.stage_changes if name not in self.plan]
-        if unknown:
-            raise ConfigError(
-                f"the stages of {self.method} are {', '.join(STAGES[self.method])}; "
-                f"planned are {', '.join(self.plan)}. Received: {', '.join(unknown)}"
-            )
-        given = [self.student, self.student_config, self.student_layers]
-        if sum(x is not None for x in given) != 1:
-            raise ConfigError(
-                "expected one of: a student, a configuration of the student, layers of "
-                "the teacher"
-            )
-        if self.of_task and (self.task is None or self.data is None):
-            raise ConfigError(f"{', '.join(self.of_task)}: needs a task and its data")
-        if "general" in self.plan and (self.general is None or not self.general_data):
-            raise ConfigError(
-                "the stage 'general' needs data of pre-training and a number of steps"
-            )
-        asked = (self.general, self.general_data, self.general_teacher)
-        if "general" not in self.plan and (any(asked) or self.general_masked):
-            raise ConfigError("choices of the stage 'general', which is not planned")
-        if self.augmented is not None:
-            self.check_augmented()
-        if self.replace_schedule not in ("constant", "linear"):
-            raise ConfigError(
-                "replace_schedule must be constant or linear. Received: "
-                f"{self.replace_schedule!r}"
-            )
-        if self.changes.get("method") is not None:
-            raise ConfigError("a distillation is trained without another method")
-
-    def check_augmented(self) -> None:
-        """Raise `ConfigError` if no stage takes an augmented training file."""
-        if not set(_AUGMENTED) & set(self.plan):
-            raise ConfigError(
-                f"an augmented file is for the stages {' and '.join(_AUGMENTED)}; "
-                f"planned are {', '.join(self.plan)}"
-            )
+        check_job(self)
 
     @property
     def plan(self) -> tuple[str, ...]:
@@ -191,7 +138,8 @@ class DistillationJob:
         teacher: str | Path = self.teacher
         if "teacher" in self.plan:
             teacher = self._teach_teacher(folder / "teacher", verbose)
-        student = self._begin(folder / "student", teacher)
+        known = digest(teacher)
+        student = self._begin(folder / "student", teacher, known)
         check_vocabularies(teacher, student)
         if "prediction" in self.plan:  # before hours of other stages
             asked: Any = load(teacher, heads=cast(Heads, self._task().kind))
@@ -202,7 +150,7 @@ class DistillationJob:
                 student = self._general(folder / stage, student)
             elif stage != "teacher":
                 settings, student = self._stage(
-                    stage, folder / stage, teacher, student, verbose
+                    stage, folder / stage, teacher, known, student, verbose
                 )
         if settings is None:
             return []
@@ -226,33 +174,35 @@ class DistillationJob:
             train_prepared(prepared, folder, verbose=verbose)
         return folder / "model"
 
-    def _begin(self, folder: Path, teacher: str | Path) -> str | Path:
-        """Return where the student begins."""
+    def _begin(self, folder: Path, teacher: str | Path, known: str) -> str | Path:
+        """Return where the student begins.
+
+        Args:
+            folder: For one that is made.
+            teacher: The teacher.
+            known: Its digest.
+        """
         if self.student is not None:
             return self.student
         layers = self.student_layers
         facts = {
-            "teacher": digest(teacher),
+            "teacher": known,
             "config": self.student_config,
             "layers": layers if isinstance(layers, int | None) else list(layers),
             "family": self.family,
             "seed": self.changes.get("seed", 0),
         }
-        if (folder / "results.json").is_file():
-            if read_json(folder / "results.json") != facts:
-                raise ConfigError(
-                    f"{folder}: holds another student; choose another output folder"
-                )
-            return folder
-        write_student(
-            folder,
-            teacher,
-            config=self.student_config,
-            layers=layers,
-            family=self.family,
-            seed=facts["seed"],
-        )
-        write_json(folder / "results.json", facts)
+        if finished(folder, facts) is None:
+            claim(folder, facts)
+            write_student(
+                folder,
+                teacher,
+                config=self.student_config,
+                layers=layers,
+                family=self.family,
+                seed=facts["seed"],
+            )
+            write_json(folder / RESULTS, {"student": "written"})
         return folder
 
     def _general(self, folder: Path, student: str | Path) -> Path:
@@ -275,7 +225,7 @@ class DistillationJob:
         """Return what the user wants of a stage; what is left is the recipe's."""
         asked = {**self.changes, **self.stage_changes.get(stage, {})}
         found = {key: value for key, value in asked.items() if value is not None}
-        if self.augmented is not None and stage in _AUGMENTED:
+        if self.augmented is not None and stage in AUGMENTED:
             found["train"] = self.augmented
         return found
 
@@ -284,17 +234,18 @@ class DistillationJob:
         stage: str,
         folder: Path,
         teacher: str | Path,
+        known: str,
         student: str | Path,
         verbose: int | str,
     ) -> tuple[Settings, Path]:
         """Run one stage on the task; return its settings and where the student is."""
         task, data = self._task(), cast(Any, self.data)
         with open_source(teacher) as source:
-            known = saved_task(source.folder)
+            saved = saved_task(source.folder)
         trained: dict[str, Any] = {}
-        if known is not None:  # the same options, such as decoders and windows
-            options = dataclasses.asdict(known[1].options)
-            trained = {"max_length": known[1].max_length, **options}
+        if saved is not None:  # the same options, such as decoders and windows
+            options = dataclasses.asdict(saved[1].options)
+            trained = {"max_length": saved[1].max_length, **options}
         settings = task.settings(
             model=teacher,
             **{**trained, **stage_choices(task.name, stage), **self._changes(stage)},
@@ -306,7 +257,7 @@ class DistillationJob:
             "method": self.method,
             "stage": stage,
             "source": SOURCES[stage],
-            "teacher": digest(teacher),
+            "teacher": known,
             "choices": dataclasses.asdict(self.choices),
             "replace": [self.replace, self.replace_schedule],
         }

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,7 +12,7 @@ import tensorflow as tf
 
 from kerasplm.distillation.answers import answers, is_number
 from kerasplm.distillation.batches import TARGET, TEACHER
-from kerasplm.files import temporary_folder
+from kerasplm.files import write_arrays
 from kerasplm.task_models import TaskModel
 from kerasplm.task_models.choice import NO_CHOICE
 from kerasplm.tasks.batching import batches_of
@@ -187,10 +186,6 @@ def _read(file: Path) -> dict[str, Known] | None:
 
 
 def _write(file: Path, known: dict[str, Known]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"values/{name}": one.values for name, one in known.items()}
     arrays |= {f"starts/{name}": one.starts for name, one in known.items()}
-    with temporary_folder(file.parent) as work:
-        with (work / file.name).open("wb") as raw:
-            np.savez(raw, **arrays)  # type: ignore[arg-type]
-        os.replace(work / file.name, file)
+    write_arrays(file, arrays)

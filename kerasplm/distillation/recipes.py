@@ -87,7 +87,18 @@ STAGES: Mapping[str, Mapping[str, Any]] = {
     },
     "teacher": {},
 }
-"""Choices of each stage, the same for all tasks."""
+"""Choices of each stage on a task, the same for all tasks."""
+
+GENERAL: Mapping[str, Any] = {
+    "learning_rate": 5e-5,
+    "schedule": "nezha",  # warmup_linear of BertAdam
+    "clip_norm": 1.0,
+    "clip_each": True,
+}
+"""Choices of general distillation that differ from those of pre-training.
+
+Source: huawei-noah/Pretrained-Language-Model TinyBERT, general_distill.py.
+"""
 
 SOURCES = {
     "intermediate": f"{_TINYBERT}; {_PAPER}",

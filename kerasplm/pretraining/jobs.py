@@ -12,6 +12,7 @@ from kerasplm.catalogue import CATALOGUE
 from kerasplm.checkpoint import their_names
 from kerasplm.config import Config
 from kerasplm.errors import ConfigError, DataError
+from kerasplm.files import alone
 from kerasplm.pretraining.agreement import (
     case_of,
     check_agreement,
@@ -30,7 +31,7 @@ from kerasplm.pretraining.sources import Records, find_records
 from kerasplm.pretraining.starting import electra_model, pretraining_model
 from kerasplm.pretraining.strategies import is_chief, strategy_of
 from kerasplm.pretraining.training_settings import WITHOUT_EFFECT, Settings
-from kerasplm.run_folder import alone, claim, digest
+from kerasplm.run_folder import claim, digest
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.vocabulary_tools import check_vocab

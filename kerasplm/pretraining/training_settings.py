@@ -70,6 +70,7 @@ class Settings:
         beta_2: Decay of the second moment; roberta_zh's was 0.98.
         weight_decay: Decoupled decay; not of biases and norms.
         clip_norm: Largest joint norm of the gradients; None does not clip.
+        clip_each: Whether it is the norm of each gradient alone, as in BertAdam.
         layer_decay: Factor of the rate from each layer to the one below.
         precision: "float32", or "bfloat16" (TPU, new GPUs) or "float16" (older GPUs,
             with loss scaling) for the activations.
@@ -108,6 +109,7 @@ class Settings:
     beta_2: float = 0.999
     weight_decay: float = 0.01
     clip_norm: float | None = 1.0
+    clip_each: bool = False
     layer_decay: float | None = None
     precision: str = "float32"
     accumulation: int = 1
@@ -147,6 +149,8 @@ class Settings:
                     f"{name} must be one of {', '.join(known)}. Received: "
                     f"{getattr(self, name)!r}"
                 )
+        if self.clip_each and self.clip_norm is None:
+            raise ConfigError("clip_each: needs a clip_norm")
         if self.max_length < 3:
             raise ConfigError(
                 f"max_length must be at least 3. Received: {self.max_length}"
@@ -231,7 +235,8 @@ def optimizer_of(settings: Settings) -> keras.optimizers.Optimizer:
         schedule_of(settings),
         beta_2=settings.beta_2,
         weight_decay=settings.weight_decay,
-        global_clipnorm=settings.clip_norm,
+        global_clipnorm=None if settings.clip_each else settings.clip_norm,
+        clipnorm=settings.clip_norm if settings.clip_each else None,
         layerwise_decay=settings.layer_decay,
         **fixed,
     )

@@ -1,6 +1,5 @@
 """Embed a corpus into the folder of an index, shard by shard."""
 
-import contextlib
 import itertools
 import os
 import shutil
@@ -8,11 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 
 from kerasplm.errors import ConfigError, DataError
-from kerasplm.files import read_json, temporary_folder, write_json, write_json_lines
+from kerasplm.files import (
+    LOCK,
+    alone,
+    appearing,
+    read_json,
+    write_json,
+    write_json_lines,
+)
 from kerasplm.retrieval.folder import (
     FACTS,
     FORMAT,
@@ -47,7 +52,7 @@ def write(
         "shard_size": shard_size,
         "model": embedding.facts(),
     }
-    with _locked(work):
+    with alone(work):
         if not _resumes(work, plan):
             write_json(work / "plan.json", plan)
         try:
@@ -59,26 +64,8 @@ def write(
             raise
         write_json(work / FACTS, {**plan, "count": count, "width": width})
         os.replace(work, folder)
-        (folder / "plan.json").unlink()
-
-
-@contextlib.contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Make a folder and keep other builds out of it; an empty one goes at the end."""
-    work.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(work.with_name(f"{work.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise ConfigError(f"{work}: another build writes there now") from error
-    try:
-        work.mkdir(exist_ok=True)
-        yield
-    finally:
-        if work.is_dir() and not any(work.iterdir()):
-            work.rmdir()
-        lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
+        for name in ("plan.json", LOCK):
+            (folder / name).unlink()
 
 
 def _resumes(work: Path, plan: Mapping[str, Any]) -> bool:
@@ -87,7 +74,7 @@ def _resumes(work: Path, plan: Mapping[str, Any]) -> bool:
     Raises:
         ConfigError: It was another one.
     """
-    if not any(work.iterdir()):
+    if all(path.name == LOCK for path in work.iterdir()):
         return False
     if not (work / "plan.json").is_file():
         raise ConfigError(f"{work}: exists and is not left of a build; left alone")
@@ -154,9 +141,8 @@ def _write_shard(
         vectors[start : start + len(some)] = found
         if progress is not None:
             progress(len(some))
-    with temporary_folder(work) as temporary:
-        np.save(temporary / "vectors.npy", vectors, allow_pickle=False)
-        os.replace(temporary / "vectors.npy", vectors_file(work, shard))
+    with appearing(vectors_file(work, shard)) as file:
+        np.save(file, vectors, allow_pickle=False)
     return vectors.shape[1]
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -11,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from kerasplm._version import VERSION
-from kerasplm.files import temporary_folder
+from kerasplm.files import write_arrays
 from kerasplm.tasks.features import Features
 from kerasplm.tasks.settings import Settings
 from kerasplm.tasks.targets import Targets, targets_named
@@ -82,10 +81,7 @@ def _write(file: Path, features: Features) -> None:
         for field in dataclasses.fields(features.targets):
             arrays[f"targets.{field.name}"] = getattr(features.targets, field.name)
     kept = {name: array for name, array in arrays.items() if array is not None}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(file.parent) as work:
-        np.savez(work / "features.npz", **kept, meta=json.dumps(meta))
-        os.replace(work / "features.npz", file)
+    write_arrays(file, {**kept, "meta": json.dumps(meta)})
 
 
 def _read(file: Path) -> Features:
