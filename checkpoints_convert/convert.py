@@ -28,7 +28,9 @@ from kerasplm.errors import ConfigError, PLMError
 Format = Literal[
     "tf1", "huggingface", "model-garden", "keras", "savedmodel", "onnx", "litert"
 ]
-Quantize = Literal["none", "float16", "dynamic"]
+Quantize = Literal["none", "float16", "dynamic", "int8"]
+# What the formats that are run elsewhere can do about the size of weights.
+QUANTIZE = {"onnx": ("int8",), "litert": ("float16", "dynamic")}
 Heads = Literal["all", "pretraining", "task"]
 Models = dict[str, Any]
 # Largest difference of an output; what is read back must be bit-equal.
@@ -53,8 +55,20 @@ def main(
         typer.Option(help="Longest input of savedmodel, onnx, litert (there 128)."),
     ] = None,
     quantize: Annotated[
-        Quantize, typer.Option(help="Of litert: smaller weights, less exact.")
+        Quantize,
+        typer.Option(
+            help="Smaller weights, less exact: int8 for onnx; float16, dynamic for "
+            "litert."
+        ),
     ] = "none",
+    check: Annotated[
+        str | None,
+        typer.Option(
+            help="With onnx, litert: file with answers, or folder of the task; score "
+            "the model and what was written.",
+            metavar="DATA",
+        ),
+    ] = None,
 ) -> None:
     """Write a model in another format, with its vocabulary, and verify the result.
 
@@ -66,8 +80,13 @@ def main(
     target = Path(output).expanduser().resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{target}: exists; expected a new or an empty folder")
-    if quantize != "none" and to != "litert":
-        raise ConfigError(f"--quantize is for --to litert. Received: --to {to}")
+    if quantize != "none" and quantize not in QUANTIZE.get(to, ()):
+        (fitting,) = (form for form, names in QUANTIZE.items() if quantize in names)
+        raise ConfigError(
+            f"--quantize {quantize} is for --to {fitting}. Received: --to {to}"
+        )
+    if check is not None and to not in QUANTIZE:
+        raise ConfigError(f"--check is for --to onnx and litert. Received: --to {to}")
     if max_length is not None and to not in ("savedmodel", "onnx", "litert"):
         raise ConfigError(f"--max-length is not for --to {to}")
     models = _chosen(load_all(source, family, part), to, heads)
@@ -80,11 +99,17 @@ def main(
         in_graph = to == "savedmodel"
         tokenizer = tokenizer_of(source, family, part, in_graph)
         delta = _WRITERS[to](models, new, tokenizer, options)
+        scores = _scores(new, source, check, family)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             target.rmdir()
         os.replace(new, target)
     _report(target, list(models.values()), to, delta)
+    if scores:
+        from kerasplm.reporting import print_table
+
+        rows = [(name, *pair) for name, pair in scores.items()]
+        print_table(str(check), ("score", "Keras", to), rows)
 
 
 def _chosen(models: Models, to: str, heads: Heads) -> Models:
@@ -118,6 +143,18 @@ def _report(target: Path, models: Sequence[Any], to: str, delta: float) -> None:
     for name in sorted({n for report in reports for n in report.unused} - weights):
         typer.echo(f"left out: {name}")
     typer.echo(f"verified, max |Δ| {delta:.3g}")
+
+
+def _scores(
+    made: Path, source: str, data: str | None, family: str | None
+) -> dict[str, tuple[float, float]]:
+    """Return what the model and the file that it was written to score."""
+    import kerasplm as plm
+
+    if data is None:
+        return {}
+    (file,) = (f for f in made.iterdir() if f.suffix in (".onnx", ".tflite"))
+    return plm.compare_scores(file, source, data, family=family)
 
 
 def _read_back(models: Models, target: Path, part: Any = None) -> float:
@@ -220,6 +257,7 @@ def _onnx(models: Models, target: Path, tokenizer: Any, options: Any) -> float:
         target / "model.onnx",
         tokenizer=tokenizer,
         max_length=options["max_length"],
+        quantize=options["quantize"],
     )
 
 

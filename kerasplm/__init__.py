@@ -54,6 +54,7 @@ _LAZY = {
     "augment_task": "kerasplm.augmentation",
     "causal_lm": _OBJECTIVES,
     "check_vocab": "kerasplm.vocabulary_tools",
+    "compare_scores": "kerasplm.runtimes",
     "electra_model": "kerasplm.pretraining.starting",
     "evaluate": "kerasplm.evaluating",
     "export": "kerasplm.exporting",

@@ -34,6 +34,13 @@ BatchArg = Annotated[int, typer.Option(help="Sequences that run at once.")]
 LengthArg = Annotated[
     int | None, typer.Option(help="Tokens per sequence. Default: as trained.")
 ]
+PrecisionArg = Annotated[
+    str | None,
+    typer.Option(
+        help="bfloat16 or float16: faster where the hardware has it, a little less "
+        "exact. Default: float32."
+    ),
+]
 
 
 @contextlib.contextmanager

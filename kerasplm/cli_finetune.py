@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from checkpoints_convert.command import FamilyArg
+from kerasplm.cli_files import PrecisionArg
 from kerasplm.cli_values import halves, parsed, value_of
 from kerasplm.errors import ConfigError
 
@@ -226,6 +227,7 @@ def evaluate(
         str | None,
         typer.Option(help="Write all predictions as JSON lines.", metavar="FILE"),
     ] = None,
+    precision: PrecisionArg = None,
     family: FamilyArg = None,
     more: _Set = None,
 ) -> None:
@@ -233,7 +235,7 @@ def evaluate(
     from kerasplm.files import write_json_lines
     from kerasplm.reporting import print_table
 
-    found = _found(model, data, split, task, family, more)
+    found = _found(model, data, split, task, family, precision, more)
     if output is not None:
         engine = found.task.engine
         pairs = zip(found.split.rows, found.predictions, strict=True)
@@ -263,11 +265,12 @@ def submit(
         str, typer.Option(help="Which split of the folder: test, test1.1.")
     ] = "test",
     task: _OtherTask = None,
+    precision: PrecisionArg = None,
     family: FamilyArg = None,
     more: _Set = None,
 ) -> None:
     """Answer a test file in the format that the leaderboard takes."""
-    found = _found(model, data, split, task, family, more)
+    found = _found(model, data, split, task, family, precision, more)
     usual = found.task.tests.get(split, f"{found.task.name}_predict.json")
     file = Path(output or usual)
     if file.is_dir():
@@ -282,6 +285,7 @@ def _found(
     split: str,
     task: str | None,
     family: str | None,
+    precision: str | None,
     more: Sequence[str] | None,
 ) -> "Evaluation":
     """Ask the model; the choices of --set are typed as those of its task are."""
@@ -296,7 +300,8 @@ def _found(
             kept = saved_task(source.folder)
         like = task_named(task) if task is not None else kept[0] if kept else None
         changes = parsed(more, [] if like is None else [like])
-    return evaluate(model, data, split=split, task=task, family=family, **changes)
+    changes |= {"family": family, "precision": precision}
+    return evaluate(model, data, split=split, task=task, **changes)
 
 
 def tasks(

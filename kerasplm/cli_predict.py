@@ -13,6 +13,7 @@ from kerasplm.cli_files import (
     FormatArg,
     InputArg,
     LengthArg,
+    PrecisionArg,
     items_of,
     opened,
     write_line,
@@ -45,6 +46,7 @@ def predict(
     form: FormatArg = None,
     batch_size: BatchArg = 32,
     max_length: LengthArg = None,
+    precision: PrecisionArg = None,
     family: FamilyArg = None,
     part: PartArg = None,
 ) -> None:
@@ -56,9 +58,10 @@ def predict(
     """
     from kerasplm.pipelines import pipeline, task_for
 
-    loading = {"family": family, "part": part}
+    loading: dict[str, Any] = {"family": family, "part": part}
     given = {key: value for key, value in loading.items() if value is not None}
     task = task or task_for(model, **given)
+    given["precision"] = precision
     ask = pipeline(task, model, batch_size=batch_size, max_length=max_length, **given)
     with opened(source) as lines, written(output) as file:
         ids: collections.deque[dict[str, Any]] = collections.deque()
@@ -91,6 +94,7 @@ def embed(
     form: FormatArg = None,
     batch_size: BatchArg = 32,
     max_length: LengthArg = None,
+    precision: PrecisionArg = None,
     family: FamilyArg = None,
     part: PartArg = None,
 ) -> None:
@@ -100,7 +104,8 @@ def embed(
     if Path(output).suffix not in (".npz", ".jsonl"):
         raise ConfigError(f"{output}: expected a name that ends in .npz or .jsonl")
     chosen = numbers("layers", layers)
-    options: dict[str, Any] = {"family": family, "part": part, "max_length": max_length}
+    options: dict[str, Any] = {"family": family, "part": part, "precision": precision}
+    options["max_length"] = max_length
     if pooling != "tokens":
         options |= {"pooling": pooling, "layers": chosen}
     elif Path(output).suffix != ".jsonl":

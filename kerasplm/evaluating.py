@@ -69,6 +69,19 @@ def evaluate(
     Example:
         >>> evaluate("out/model", "data/lcqmc").scores["accuracy"]  # doctest: +SKIP
     """
+    return judged(*prepared(model, data, split, task, family, precision, **changes))
+
+
+def prepared(
+    model: str | Path,
+    data: str | Path,
+    split: str = "dev",
+    task: str | Path | Task | None = None,
+    family: str | None = None,
+    precision: Precision | None = None,
+    **changes: Any,
+) -> tuple[TaskModel, Any, Task, Settings, Split]:
+    """Return what `judged` takes; arguments as for `evaluate`."""
     with open_source(model) as source:
         known, settings = saved_task(source.folder) or (None, None)
     if task is not None:
@@ -96,7 +109,7 @@ def evaluate(
     tokenizer = load_tokenizer(model, family=family)
     check_labels(network, known)
     check_length(network.encoder.config, settings.max_length)
-    return judged(network, tokenizer, known, settings, rows)
+    return network, tokenizer, known, settings, rows
 
 
 def judged(

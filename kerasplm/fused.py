@@ -5,10 +5,7 @@ Keras are called one after the other. Without training that is always so: there 
 backends join operations by themselves.
 """
 
-import contextlib
-import contextvars
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -29,26 +26,13 @@ def kernels() -> Any:
     return tensorflow_kernels
 
 
-_full: contextvars.ContextVar[bool] = contextvars.ContextVar("full", default=False)
-
-
-@contextlib.contextmanager
-def full_layout() -> Iterator[None]:
-    """Compute padding, too: for runtimes that are slow at leaving it out."""
-    token = _full.set(True)
-    try:
-        yield
-    finally:
-        _full.reset(token)
-
-
 def packed(padding_mask: Tensor) -> Any:
     """Return the layout that drops padding, or None if the backend cannot have it.
 
     XLA, and so a TPU, needs the number of tokens when it compiles.
     """
     own = kernels()
-    if own is None or own.under_xla() or _full.get():
+    if own is None or own.under_xla():
         return None
     from kerasplm.tensorflow_packing import Packed
 

@@ -133,7 +133,9 @@ def test_nothing_is_left_behind(source, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--quantize=float16"], "--quantize is for --to litert"),
+        (["--quantize=float16"], "--quantize float16 is for --to litert. .* tf1"),
+        (["--quantize=int8", "--to=litert"], "--quantize int8 is for --to onnx"),
+        (["--check=x", "--to=keras"], "--check is for --to onnx and litert. .* keras"),
         (["--max-length=8"], "--max-length is not for --to tf1"),
     ],
 )

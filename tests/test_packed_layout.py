@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasplm import Classifier, Config, Encoder
-from kerasplm.fused import full_layout
+from kerasplm.hooks import Hook, hooked
 
 IDS = np.array([[2, 5, 6, 7, 3, 0, 0], [2, 7, 3, 0, 0, 0, 0], [0, 2, 5, 3, 0, 0, 0]])
 BATCH = {
@@ -103,7 +103,7 @@ def test_xla_and_those_who_look_inside_get_the_full_layout():
     np.testing.assert_allclose(compiled, full, rtol=0, atol=2e-6)
     scored = encoder(BATCH, return_attention_scores=True, skip_padding=True)
     np.testing.assert_allclose(scored["sequence_output"], full, rtol=0, atol=2e-6)
-    with full_layout():
+    with hooked(encoder, Hook()):
         whole = encoder(BATCH, skip_padding=True)
     np.testing.assert_allclose(whole["sequence_output"], full, rtol=0, atol=2e-6)
     alone = encoder({"token_ids": IDS}, skip_padding=True)

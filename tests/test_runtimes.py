@@ -1,5 +1,6 @@
 """Exports run in onnxruntime and LiteRT with the numbers of the Keras model."""
 
+import collections
 import json
 import os
 import sys
@@ -105,6 +106,18 @@ def test_litert_of_every_network(name, options, tmp_path):
     assert not [operator for operator in used if operator.startswith("Flex")]
 
 
+LARGE = {"Attention", "SkipLayerNormalization", "BiasGelu", "FastGelu"}
+LARGE |= {"EmbedLayerNormalization"}
+
+
+def operators(file):
+    """Count the operators of a file."""
+    import onnx as library
+
+    nodes = library.load(str(file)).graph.node
+    return collections.Counter(node.op_type for node in nodes)
+
+
 @formats
 def test_key_size_and_small_embeddings(export, name, tmp_path, tiny_config):
     keras.utils.set_random_seed(1)
@@ -195,6 +208,11 @@ def test_other_numbers_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(onnx, "_erfc", spoiled)
     with pytest.raises(ExportError, match=r"x.onnx: .*_\w+ of .* off the Keras model"):
         plm.export_onnx(load("nezha_gen"), tmp_path / "x.onnx", max_length=20)
+    monkeypatch.setattr(onnx, "INT8", 1e-5)
+    with pytest.raises(ExportError, match=r"x.onnx: .* off the Keras model"):
+        plm.export_onnx(
+            load("nezha"), tmp_path / "x.onnx", max_length=20, quantize="int8"
+        )
     monkeypatch.setitem(litert.QUANTIZED, "dynamic", 1e-5)
     with pytest.raises(ExportError, match=r"x.tflite: .* off the Keras model"):
         plm.export_litert(
@@ -275,6 +293,8 @@ def test_sizes_that_do_not_fit(
 def test_options_that_do_not_exist(tiny_encoder, tmp_path):
     with pytest.raises(ConfigError, match="opset must be 13 to 18. Received: 12"):
         plm.export_onnx(tiny_encoder, tmp_path / "x.onnx", opset=12)
+    with pytest.raises(ConfigError, match="quantize must be none or int8.*'dynamic'"):
+        plm.export_onnx(tiny_encoder, tmp_path / "x.onnx", quantize="dynamic")
     with pytest.raises(ConfigError, match="quantize must be none, .*'int4'"):
         plm.export_litert(tiny_encoder, tmp_path / "x.tflite", quantize="int4")
     with pytest.raises(ConfigError, match="batch_size must be at least 1"):
@@ -285,9 +305,12 @@ def test_options_that_do_not_exist(tiny_encoder, tmp_path):
         plm.export_onnx(model, tmp_path / "x.onnx")
 
 
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("opset", onnx.OPSETS)
-def test_oldest_and_newest_operators(opset, tmp_path):
+def test_oldest_and_newest_operators(opset, fused, tmp_path):
     model = load("nezha_gen", attention="unilm")
-    plm.export_onnx(model, tmp_path / "x.onnx", opset=opset, max_length=20)
+    file = tmp_path / "x.onnx"
+    plm.export_onnx(model, file, opset=opset, max_length=20, fused=fused)
+    assert bool(LARGE & operators(file).keys()) == fused
     batch = random_batch(model.encoder.config, 2, 20)
     agree(in_onnxruntime(tmp_path / "x.onnx", batch), model(batch))

@@ -135,5 +135,6 @@ def load_comparing(place: Place) -> keras.Model:
 
 def loading_options(names: Iterable[str]) -> list[str]:
     """Return which options belong to the loading of a model."""
-    fields = {field.name for field in dataclasses.fields(Config)}
-    return [name for name in names if name in fields | {"family", "part", "config", "precision"}]
+    known = {field.name for field in dataclasses.fields(Config)}
+    known |= {"family", "part", "config", "precision"}
+    return [name for name in names if name in known]

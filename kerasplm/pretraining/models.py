@@ -136,6 +136,7 @@ class PretrainingModel(WithoutIdlePooler, Outcomes, PretrainedModel):
         training: bool | None = None,
         return_hidden_states: bool = False,
         return_attention_scores: bool = False,
+        skip_padding: bool = False,
     ) -> dict[str, Any]:
         """Run the encoder and every head.
 
@@ -144,6 +145,7 @@ class PretrainingModel(WithoutIdlePooler, Outcomes, PretrainedModel):
             training: Whether dropout is on.
             return_hidden_states: As for `Encoder`.
             return_attention_scores: As for `Encoder`.
+            skip_padding: As for `Encoder`.
 
         Returns:
             As `PretrainedModel`. Of packed rows `pooled_output` (B, S, D) and
@@ -153,7 +155,11 @@ class PretrainingModel(WithoutIdlePooler, Outcomes, PretrainedModel):
         if any("mlm_positions" in one.fields for one in self.objectives):
             given["mlm_positions"] = inputs["mlm_positions"]
         out = super().call(
-            given, training, return_hidden_states, return_attention_scores
+            given,
+            training,
+            return_hidden_states,
+            return_attention_scores,
+            skip_padding,
         )
         if "first_positions" in inputs:
             first = gather(out["sequence_output"], inputs["first_positions"])

@@ -16,7 +16,7 @@ from kerasplm.config import Config
 from kerasplm.errors import ConfigError, ExportError, PLMError
 from kerasplm.exporting import check_length, encoder_of
 from kerasplm.files import temporary_folder
-from kerasplm.fused import full_layout
+from kerasplm.hooks import Hook, hooked
 from kerasplm.task_models import Classifier
 from kerasplm.tokenizing import save_tokenizer
 from kerasplm.vocabulary_tools import check_vocab
@@ -81,6 +81,7 @@ def function_of(
     batch: int | None,
     length: int | None,
     weights: Sequence[keras.Variable] = (),
+    hook: Hook | None = None,
 ) -> Any:
     """Return the function from the three inputs to named float32 outputs.
 
@@ -89,12 +90,15 @@ def function_of(
         batch: Rows of the inputs, None where free.
         length: Tokens per row, None where free.
         weights: Variables of the model that become arguments, after the inputs.
+        hook: Of the encoder, see `kerasplm.hooks`.
     """
+    encoder = encoder_of(model)
 
     def answer(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = dict(zip(INPUTS, values, strict=False))
         given = zip(weights, values[len(INPUTS) :], strict=True)
-        with full_layout(), keras.StatelessScope(state_mapping=list(given)):
+        # With a hook padding is computed, too: runtimes are slow at leaving it out.
+        with keras.StatelessScope(list(given)), hooked(encoder, hook or Hook()):
             out = model(inputs, training=False)
         if isinstance(model, Classifier):
             if len(model.labels) == 1:

@@ -42,7 +42,7 @@ def export_litert(
         The largest |Δ| of all outputs on random inputs with padding. Its bound is
         that of `export_onnx`; 0.02 for "float16" and 0.5 for "dynamic", times the
         largest value where that is above 1. These two stop broken files only: what
-        rounding does to the answers of a trained model, its development set tells.
+        rounding does to the answers of a trained model, `compare_scores` tells.
 
     Raises:
         ConfigError: A size, the path or the vocabulary does not fit.
@@ -53,7 +53,7 @@ def export_litert(
         >>> export_litert(classifier, "out/model.tflite")  # doctest: +SKIP
         9.5e-07
     """
-    (interpreter,) = packages("LiteRT", "ai_edge_litert.interpreter")
+    packages("LiteRT", "ai_edge_litert.interpreter")
     if quantize not in ("none", *QUANTIZED):
         raise ConfigError(
             f"quantize must be none, {' or '.join(QUANTIZED)}. Received: {quantize!r}"
@@ -77,14 +77,17 @@ def export_litert(
         data: bytes = converter.convert()
         return data
 
-    def start(file: Path) -> Run:
-        loaded = interpreter.Interpreter(model_path=str(file))
-        runner = loaded.get_signature_runner("serving_default")
-        return lambda batch: dict(runner(**batch))
-
     facts: dict[str, Any] = {"format": "litert", "quantize": quantize}
     facts["max_length"] = max_length
     facts["inputs"] = dict.fromkeys(INPUTS, [batch_size, max_length])
     sizes = [(batch_size, max_length)] * 3
     bound = QUANTIZED.get(quantize)
     return write(model, target, convert, start, sizes, bound, tokenizer, facts)
+
+
+def start(file: Path) -> Run:
+    """Return what runs a file."""
+    (interpreter,) = packages("LiteRT", "ai_edge_litert.interpreter")
+    loaded = interpreter.Interpreter(model_path=str(file))
+    runner = loaded.get_signature_runner("serving_default")
+    return lambda batch: dict(runner(**batch))
