@@ -87,7 +87,7 @@ def run(texts):
 ONNXRUNTIME = (
     _TORCH
     + """
-import onnxruntime
+import onnx, onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers import optimizer
 made = {kind: f"{job['folder']}/{job['shape']}-{kind}.onnx"
@@ -96,13 +96,17 @@ if not os.path.exists(made["int8"]):
     example = dict(encode(["好", "房间很大"], "pt"))
     axes = {key: {0: "batch", 1: "length"} for key in example}
     network.config.return_dict = False
+    network.set_attn_implementation("eager")  # what the optimizer knows how to fuse
     torch.onnx.export(network, kwargs=example, f=made["plain"], dynamo=False,
         input_names=list(example), output_names=["logits"],
         dynamic_axes=axes | {"logits": {0: "batch"}}, opset_version=17)
     fused = optimizer.optimize_model(made["plain"], "bert",
         num_heads=fields["num_attention_heads"], hidden_size=fields["hidden_size"])
+    print(fused.get_fused_operator_statistics(), file=sys.stderr)
     fused.save_model_to_file(made["float32"])
-    quantize_dynamic(made["float32"], made["int8"], weight_type=QuantType.QInt8)
+    # The types of what fused operators give are not inferred.
+    quantize_dynamic(made["float32"], made["int8"], weight_type=QuantType.QInt8,
+        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = os.cpu_count()
 session = onnxruntime.InferenceSession(made[numbers], options,
