@@ -12,6 +12,7 @@ from checkpoints_convert import convert, inspect_checkpoint, verify
 from checkpoints_convert.command import FamilyArg, PartArg
 from kerasplm import (
     cli_augment,
+    cli_benchmark,
     cli_distill,
     cli_finetune,
     cli_generate,
@@ -70,6 +71,7 @@ app.command()(cli_augment.augment)
 app.command()(cli_pretraining_data.pretraining_data)
 app.command()(cli_pretrain.pretrain)
 app.command()(cli_distill.distill)
+app.command()(cli_benchmark.benchmark)
 
 
 @app.command()

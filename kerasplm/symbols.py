@@ -56,7 +56,7 @@ def build_tables(words: Vocabulary, rules: CharRules) -> Tables:
         >>> int(pages[index[ord("好") // 256] * 256 + ord("好") % 256])
         4
     """
-    symbols, cases, parts, ranks = _outline(rules)
+    symbols, cases, parts, ranks = outline(rules)
     ids = np.full(_CODES, words.index["[UNK]"], np.int32)
     for token, i in words.index.items():
         if len(token) == 1:
@@ -69,7 +69,7 @@ def build_tables(words: Vocabulary, rules: CharRules) -> Tables:
 
 
 @functools.lru_cache(maxsize=16)
-def _outline(rules: CharRules) -> tuple[np.ndarray, ...]:
+def outline(rules: CharRules) -> tuple[np.ndarray, ...]:
     """Tabulate the rules without a vocabulary: code points stand for ids."""
     # Most code points are ideographs that stay as they are, unassigned, or private.
     passed = np.isin(_categories(), ("Cn", "Co"))

@@ -11,6 +11,7 @@ import tensorflow_text as tf_text
 
 from kerasplm import symbols as sym
 from kerasplm.characters import Control
+from kerasplm.plain_text import PlainText
 from kerasplm.python_tokenizer import Padding
 from kerasplm.strings import as_strings
 from kerasplm.vocab import TokenizerBase
@@ -115,6 +116,7 @@ class Tokenizer(TokenizerBase, tf.Module):
             token_out_type=tf.int32,
             no_pretokenization=True,
         )
+        self._plain_text = PlainText(self._words, self._rules, max_word_chars)
         # Traced once each: the options are tensors, and so is the batch size.
         text = tf.TensorSpec([None], tf.string)
         number = tf.TensorSpec([], tf.int64)
@@ -219,6 +221,25 @@ class Tokenizer(TokenizerBase, tf.Module):
         return self._graph(as_strings(texts))
 
     def _tokenize(self, text: tf.Tensor) -> tf.RaggedTensor:
+        ids, plain = self._plain_text(text)
+        return tf.cond(
+            tf.reduce_all(plain),
+            lambda: ids,
+            lambda: self._with_others(ids, text, plain),
+        )
+
+    def _with_others(
+        self, ids: tf.RaggedTensor, text: tf.Tensor, plain: tf.Tensor
+    ) -> tf.RaggedTensor:
+        """Fill the rows of the texts that are not plain."""
+        rows = tf.where(~plain)
+        found = self._tokenize_any(tf.gather_nd(text, rows))
+        lengths = tf.scatter_nd(rows, found.row_lengths(), tf.shape(text, tf.int64))
+        others = tf.RaggedTensor.from_row_lengths(found.values, lengths, validate=False)
+        return tf.concat([ids, others], 1)
+
+    def _tokenize_any(self, text: tf.Tensor) -> tf.RaggedTensor:
+        """Tokenize texts of any characters."""
         # The space ends every row, so that no word runs on into the next one.
         text = tf.strings.join([text, " "])
         chars = tf.strings.unicode_decode(text, "UTF-8", errors="ignore")

@@ -197,6 +197,40 @@ def side_by_side(
     return _png(figure)
 
 
+def scaling(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]],
+    along: str,
+    title: str,
+) -> bytes:
+    """Draw how measures change with a size: one panel for each, both axes logarithmic.
+
+    Args:
+        panels: For each measure its lines: a name and points (size, value).
+        along: Name of the size.
+        title: What was measured.
+
+    Returns:
+        A PNG file.
+    """
+    figure = _figure(1 + 4.5 * len(panels), 3.8)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (measure, lines) in zip(axes, panels.items(), strict=True):
+        for n, (name, points) in enumerate(lines.items()):
+            axis.plot(
+                *zip(*points, strict=True), marker="o", ms=4, label=_label(name, n, 40)
+            )
+        sizes = sorted({size for points in lines.values() for size, _ in points})
+        axis.set(xscale="log", yscale="log")
+        axis.set_xticks(sizes, [f"{size:g}" for size in sizes], minor=False)
+        axis.set_xticks([], minor=True)
+        axis.set_xlabel(_drawable(along), parse_math=False, fontproperties=_font(9))
+        axis.set_ylabel(_drawable(measure), parse_math=False, fontproperties=_font(9))
+        axis.grid(alpha=0.3)
+        axis.legend(prop=_font(8))
+    figure.suptitle(_drawable(title), parse_math=False, fontproperties=_font(10))
+    return _png(figure)
+
+
 def _figure(width: float, height: float) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -1,0 +1,1 @@
+"""Measure kerasplm on this machine: `kerasplm benchmark`."""
