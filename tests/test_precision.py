@@ -1,0 +1,63 @@
+"""Models in 16 bits: loaded so, near float32, and never set for the whole process."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasplm as plm
+from kerasplm.errors import ConfigError
+from tests.asking import encoder, texts, tokenizer, write
+from tests.models import tiny_seq2seq
+
+# Their steps are 2^-8 and 2^-11 of a number, and the weights of this model are wide.
+HALF = {"bfloat16": 0.1, "float16": 0.0125}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    return write(plm.Classifier(encoder(), ["差", "好"]), folder)
+
+
+@pytest.mark.parametrize("precision", HALF)
+def test_weights_and_answers(place, precision):
+    full = plm.load(place, heads="task")
+    half = plm.load(place, heads="task", precision=precision)
+    assert keras.config.dtype_policy().name == "float32"
+    assert {w.dtype for w in full.weights if "seed" not in w.path} == {"float32"}
+    assert {w.dtype for w in half.weights if "seed" not in w.path} == {precision}
+    batch = tokenizer()(texts(20), max_length=16)
+    found, wanted = keras.ops.cast(half(batch), "float32"), full(batch)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=HALF[precision])
+    assert not np.array_equal(found, wanted)
+
+
+def test_pipelines_take_it(place):
+    exact = plm.pipeline("text-classification", place)
+    quick = plm.pipeline("text-classification", place, precision="bfloat16")
+    assert quick.model.compute_dtype == "bfloat16"
+    for one, other in zip(quick(texts(30)), exact(texts(30)), strict=True):
+        assert one["probabilities"]["好"] == pytest.approx(
+            other["probabilities"]["好"], abs=0.02
+        )
+    extract = plm.pipeline("feature-extraction", place, precision="bfloat16")
+    vectors = extract.vectors(texts(5))
+    assert vectors.dtype == "float32"
+    wanted = plm.pipeline("feature-extraction", place).vectors(texts(5))
+    np.testing.assert_allclose(vectors, wanted, rtol=0, atol=0.1)
+
+
+def test_a_model_that_writes_takes_it(tmp_path):
+    model = tiny_seq2seq()
+    plm.save_checkpoint(model, tmp_path / "model.ckpt", family=model.family)
+    half = plm.load(tmp_path, precision="bfloat16")
+    assert half.compute_dtype == "bfloat16"
+
+
+def test_it_is_checked(place):
+    with pytest.raises(ConfigError, match=r"one of float32, bfloat16.*'int4'"):
+        plm.load(place, precision="int4")
+    with pytest.raises(ConfigError, match="precision: a model that is loaded already"):
+        plm.pipeline(
+            "feature-extraction", encoder(), tokenizer(), precision="bfloat16"
+        )
