@@ -130,8 +130,7 @@ def frozen(function):
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2)
     fixed = convert_variables_to_constants_v2(function.get_concrete_function())
-    order = [tensor.name.split(":")[0] for tensor in fixed.inputs]
-    values = [next(inputs[name] for name in inputs if name in one) for one in order]
+    values = [inputs[name] for name in sorted(inputs)]
     return lambda: fixed(*values)[0]
 """
 
@@ -177,10 +176,10 @@ CALLS = {
 }
 PIPELINE = """
 ask = plm.pipeline("text-classification", model,
-    tokenizer=plm.load_tokenizer(folder + "/tf1"), top_k=2)
+    tokenizer=plm.load_tokenizer(folder + "/tf1"))
 def run():
-    scores = {one["label"]: one["score"] for one in ask(text)}
-    return np.log([scores[label] for label in model.labels])
+    shares = ask(text)["probabilities"]
+    return np.log([shares[label] for label in model.labels])
 """
 SAVED_MODEL = """
 import tensorflow as tf
