@@ -97,6 +97,7 @@ def function_of(
     def answer(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = dict(zip(INPUTS, values, strict=False))
         given = zip(weights, values[len(INPUTS) :], strict=True)
+        # With a hook, also one that does nothing, padding is computed as all else is.
         with keras.StatelessScope(list(given)), hooked(encoder, hook or Hook()):
             out = model(inputs, training=False)
         if isinstance(model, Classifier):
@@ -128,7 +129,7 @@ def write(
     with temporary_folder(target.parent) as work:
         (work / "new").mkdir()
         file = work / "new" / target.name
-        with _told(target):
+        with told(target, "cannot be made"):
             file.write_bytes(convert(work))
             run = start(file)
             largest, outputs = _compare(model, target, run, sizes, bound)
@@ -146,7 +147,7 @@ def write(
 
 
 @contextlib.contextmanager
-def _told(target: Path) -> Iterator[None]:
+def told(target: Path, what: str) -> Iterator[None]:
     """Tell what a converter or runtime raises, each a class of its own, as one."""
     try:
         yield
@@ -154,7 +155,7 @@ def _told(target: Path) -> Iterator[None]:
         raise
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ExportError(f"{target}: cannot be made: {reason}") from error
+        raise ExportError(f"{target}: {what}: {reason}") from error
 
 
 def _facts(model: keras.Model, tokenizer: Any) -> dict[str, Any]:
