@@ -17,6 +17,7 @@ from kerasplm.reporting import print_table
 
 FORMS = {
     "ONNX, up to 512 tokens": ("model.onnx", plm.export_onnx),
+    "ONNX int8": ("i8.onnx", partial(plm.export_onnx, quantize="int8")),
     "LiteRT float32, 1 x 128": ("model.tflite", plm.export_litert),
     "LiteRT float16": ("f16.tflite", partial(plm.export_litert, quantize="float16")),
     "LiteRT dynamic": ("i8.tflite", partial(plm.export_litert, quantize="dynamic")),

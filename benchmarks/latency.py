@@ -13,8 +13,8 @@ the forms take turns, each time in a new process. "pipeline" and "SavedModel" ta
 text itself, all others its ids.
 
 Columns: the numbers that are multiplied; the median of the milliseconds; texts per
-second; how many times as fast as the fastest peer with the same numbers; the largest
-difference of a logit from that of kerasplm called in float32.
+second; how many times as fast as the fastest peer with the same numbers; how far the
+difference of the two logits is from that of the first form.
 
 The peers are run by an interpreter of an environment of its own:
 
@@ -130,8 +130,7 @@ def frozen(function):
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2)
     fixed = convert_variables_to_constants_v2(function.get_concrete_function())
-    order = [tensor.name.split(":")[0] for tensor in fixed.inputs]
-    values = [next(inputs[name] for name in inputs if name in one) for one in order]
+    values = [inputs[name] for name in sorted(inputs)]
     return lambda: fixed(*values)[0]
 """
 
@@ -177,10 +176,10 @@ CALLS = {
 }
 PIPELINE = """
 ask = plm.pipeline("text-classification", model,
-    tokenizer=plm.load_tokenizer(folder + "/tf1"), top_k=2)
+    tokenizer=plm.load_tokenizer(folder + "/tf1"))
 def run():
-    scores = {one["label"]: one["score"] for one in ask(text)}
-    return np.log([scores[label] for label in model.labels])
+    shares = ask(text)["probabilities"]
+    return np.log([shares[label] for label in model.labels])
 """
 SAVED_MODEL = """
 import tensorflow as tf
@@ -240,6 +239,8 @@ def compare(
         for name, form in forms().items()
         if pythons[form[1]] and (not args.only or any(w in name for w in args.only))
     }
+    if not chosen:
+        raise SystemExit(f"no form is named like {args.only}; there are {[*forms()]}")
     times: dict[str, list[float]] = {name: [] for name in chosen}
     logits = {}
     for _ in range(args.rounds):
@@ -252,16 +253,16 @@ def compare(
     for name, (numbers, peer, *_) in chosen.items():
         if peer:
             best[numbers] = min(middle[name], best.get(numbers, middle[name]))
-    exact = np.array(next(iter(logits.values())))
+    first = np.diff(next(iter(logits.values())))
     return [
         (
             name,
             chosen[name][0],
-            ms,
-            1000 / ms,
-            best[chosen[name][0]] / ms if chosen[name][0] in best else "",
+            f"{ms:.2f}",
+            f"{1000 / ms:.1f}",
+            f"{best[chosen[name][0]] / ms:.2f}" if chosen[name][0] in best else "",
             # Probabilities tell the difference of the logits only.
-            float(abs(np.ptp(exact) - np.ptp(logits[name]))),
+            f"{abs((np.diff(logits[name]) - first).item()):.1g}",
         )
         for name, ms in middle.items()
     ]
@@ -296,7 +297,7 @@ def main() -> None:
             for tokens in args.tokens:
                 rows = compare(pythons, {**job, "tokens": tokens}, args)
                 title = f"{shape}: 1 x {tokens} tokens, {args.threads} threads"
-                columns = ("form", "numbers", "ms", "texts/s", "× peer", "|Δ|")
+                columns = ("form", "numbers", "ms", "text/s", "× peer", "|Δ|")
                 print_table(title, columns, rows)
 
 

@@ -56,3 +56,22 @@ def test_weights_of_8_bits(opset, tmp_path):
     assert operators(file)["QAttention"] == model.config.num_hidden_layers
     made = {"full.onnx", "full.onnx.json", "x.onnx", "x.onnx.json"}
     assert set(os.listdir(tmp_path)) == made
+
+
+def test_tied_decoder_of_8_bits(tmp_path):
+    """The table of words is stored as it is looked up and as it is multiplied."""
+    import onnx as library
+
+    model = load("bert_google")
+    plm.export_onnx(model, tmp_path / "x.onnx", quantize="int8")
+    stored = library.load(str(tmp_path / "x.onnx")).graph.initializer
+    rows, width = model.encoder.embeddings.word.shape
+    large = [
+        tensor for tensor in stored if rows in tensor.dims and width in tensor.dims
+    ]
+    assert sorted(tuple(tensor.dims) for tensor in large) == [
+        (width, rows),
+        (rows, width),
+    ]
+    assert all(tensor.data_type != library.TensorProto.FLOAT for tensor in large)
+    assert not operators(tmp_path / "x.onnx")["MatMul"]

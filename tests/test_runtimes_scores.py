@@ -75,9 +75,19 @@ def test_what_does_not_fit(trained, place, done, tmp_path):
     with pytest.raises(OSError, match=r"x.onnx.json"):
         plm.compare_scores(file, trained, data)
     beside = tmp_path / "x.onnx.json"
-    beside.write_text('{"labels": ["1"]}')
-    with pytest.raises(ExportError, match=r"x.onnx.json: expected what the export"):
-        plm.compare_scores(file, trained, data)
+    size = '"inputs": {"token_ids": [1, 2]}'
+    told = ("[", "[1]", '{"labels": ["1"]}', f'{{"max_length": "9", {size}}}')
+    for text in told:
+        beside.write_text(text)
+        with pytest.raises(ExportError, match=r"x.onnx.json: expected labels, max_"):
+            plm.compare_scores(file, trained, data)
+    labels = json.dumps(done.model.labels)
+    beside.write_text(f'{{"labels": {labels}, "max_length": null, {size}}}')
+    for content in (None, b"none"):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(ExportError, match=r"x.onnx: cannot be run: "):
+            plm.compare_scores(file, trained, data)
     plm.export_onnx(plm.Classifier(done.model.encoder, ["a", "b"]), file)
     with pytest.raises(ConfigError, match=r"x.onnx: expected the labels of .*'a', 'b'"):
         plm.compare_scores(file, trained, data)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError, ExportError
 from kerasplm.evaluating import judged, prepared
 from kerasplm.runtimes import litert, onnx
-from kerasplm.runtimes.common import INPUTS, Arrays
+from kerasplm.runtimes.common import INPUTS, Arrays, told
 from kerasplm.task_models import Classifier, TaskModel
 from kerasplm.tasks import Task
 
@@ -92,7 +92,8 @@ class Exported:
     def __init__(self, network: Classifier, file: Path, size: list[Any]) -> None:
         self.objective = network.objective
         self._classes = len(network.labels)
-        self._run = STARTS[file.suffix](file)
+        with told(file, "cannot be run"):
+            self._run = STARTS[file.suffix](file)
         self._rows, self._tokens = (n if isinstance(n, int) else None for n in size)
 
     def __call__(self, inputs: Any, training: bool = False) -> tf.Tensor:
@@ -126,11 +127,14 @@ def _facts(file: Path) -> dict[str, Any]:
     beside = file.with_name(f"{file.name}.json")
     try:
         facts = json.loads(beside.read_text(encoding="utf-8"))
-        for key in ("labels", "max_length", "inputs"):
-            facts[key]
-        facts["inputs"]["token_ids"]
+        longest, size = facts["max_length"], facts["inputs"]["token_ids"]
+        fits = isinstance(longest, int | None) and len(size) == 2 and "labels" in facts
+        found: Any = facts
     except (ValueError, KeyError, TypeError, RecursionError) as error:
+        fits, found = False, repr(error)
+    if not fits:
         raise ExportError(
-            f"{beside}: expected what the export told of {file.name}, found {error!r}"
-        ) from error
+            f"{beside}: expected labels, max_length and inputs of {file.name}, as the "
+            f"export told them; found {found}"
+        )
     return dict(facts)

@@ -129,7 +129,7 @@ def write(
     with temporary_folder(target.parent) as work:
         (work / "new").mkdir()
         file = work / "new" / target.name
-        with _told(target):
+        with told(target, "cannot be made"):
             file.write_bytes(convert(work))
             run = start(file)
             largest, outputs = _compare(model, target, run, sizes, bound)
@@ -147,7 +147,7 @@ def write(
 
 
 @contextlib.contextmanager
-def _told(target: Path) -> Iterator[None]:
+def told(target: Path, what: str) -> Iterator[None]:
     """Tell what a converter or runtime raises, each a class of its own, as one."""
     try:
         yield
@@ -155,7 +155,7 @@ def _told(target: Path) -> Iterator[None]:
         raise
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ExportError(f"{target}: cannot be made: {reason}") from error
+        raise ExportError(f"{target}: {what}: {reason}") from error
 
 
 def _facts(model: keras.Model, tokenizer: Any) -> dict[str, Any]:

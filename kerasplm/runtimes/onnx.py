@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,7 +107,10 @@ def export_onnx(
                 extra_opset=[helper.make_opsetid(DOMAIN, 1)],
             )
             _fill(proto.graph, weights)
+            _fold(proto.graph, ["Concat"])
             if quantize == "int8":
+                # Only stored matrices are rounded: also the tied one of a decoder.
+                _fold(proto.graph, ["Transpose"])
                 return _rounded(proto, work)
         data: bytes = proto.SerializeToString()
         return data
@@ -177,7 +180,6 @@ def _fill(graph: Any, weights: dict[str, keras.Variable]) -> None:
             graph.initializer.append(numpy_helper.from_array(value, path))
     for node in graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
-    _join(graph)
     for value in (*graph.input, *graph.output):
         axes = value.type.tensor_type.shape.dim
         for axis, name in zip(axes, ("batch", "length"), strict=False):
@@ -185,18 +187,26 @@ def _fill(graph: Any, weights: dict[str, keras.Variable]) -> None:
                 axis.dim_param = name
 
 
-def _join(graph: Any) -> None:
-    """Store side by side what the graph would join each time that it runs."""
-    from onnx import numpy_helper
+def _fold(graph: Any, kinds: Sequence[str]) -> None:
+    """Store what these operators would make of stored values each time that they run.
+
+    Args:
+        graph: The graph.
+        kinds: Of "Concat" and "Transpose".
+    """
+    from onnx import helper, numpy_helper
 
     stored = {tensor.name: tensor for tensor in graph.initializer}
     for node in list(graph.node):
-        if node.op_type == "Concat" and stored.keys() >= set(node.input):
-            parts = [numpy_helper.to_array(stored[name]) for name in node.input]
-            (axis,) = (attribute.i for attribute in node.attribute)
-            whole = np.concatenate(parts, axis)
-            graph.initializer.append(numpy_helper.from_array(whole, node.output[0]))
-            graph.node.remove(node)
+        if node.op_type not in kinds or not stored.keys() >= set(node.input):
+            continue
+        parts = [numpy_helper.to_array(stored[name]) for name in node.input]
+        (how,) = map(helper.get_attribute_value, node.attribute)
+        concat = node.op_type == "Concat"
+        whole = np.concatenate(parts, how) if concat else parts[0].transpose(how)
+        whole = np.ascontiguousarray(whole)
+        graph.initializer.append(numpy_helper.from_array(whole, node.output[0]))
+        graph.node.remove(node)
     used = {name for node in graph.node for name in node.input}
     for name in stored.keys() - used:
         graph.initializer.remove(stored[name])
