@@ -1,17 +1,17 @@
 """How fast are pipelines, and do graphs or memory grow with the calls?
 
     pip install torch transformers    # for the comparison; optional
-    python -m benchmarks.pipeline [--calls 10000] [--repeats 5] [--layers 4] ...
+    python -m benchmarks.pipeline [--calls 20000] [--repeats 5] [--layers 4] ...
 
 Makes a pair of equal models with random weights, a classifier and one for [MASK], and
-calls their pipelines with batches and texts of mixed sizes. Where transformers is
+calls their pipelines with batches and texts of mixed sizes; the classifier is also
+exported, and the SavedModel gets the same calls. Where transformers is
 installed, its pipelines take the same texts with the same weights, batch size and
 threads; texts are sorted by length for both.
 """
 
 import argparse
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -25,6 +25,7 @@ import keras
 import numpy as np
 
 import kerasplm as plm
+from kerasplm.benchmarking.memory import resident
 from kerasplm.demo import MODEL
 from kerasplm.reporting import print_table
 
@@ -36,12 +37,11 @@ def texts(words: list[str], count: int, longest: int) -> list[str]:
     return ["".join(rng.choice(words, size)) for size in sizes]
 
 
-def resident() -> int:
-    """Return the bytes of memory that the process holds now."""
-    file = Path("/proc/self/statm")
-    if file.exists():
-        return int(file.read_text().split()[1]) * resource.getpagesize()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def functions() -> int:
+    """Return how many graphs TensorFlow's runtime holds as functions."""
+    from tensorflow.python.eager import context
+
+    return len(context.context().list_function_names())
 
 
 def calls(items: list[str], count: int) -> Iterator[Any]:
@@ -53,19 +53,31 @@ def calls(items: list[str], count: int) -> Iterator[Any]:
         yield items[start] if size == 1 else items[start : start + size]
 
 
-def growth(ask: Any, items: list[str], count: int) -> dict[str, Any]:
-    """Call a pipeline many times; the first tenth only fills its caches."""
+def growth(
+    ask: Callable[[Any], Any],
+    graphs: Callable[[], int],
+    items: list[str],
+    count: int,
+) -> dict[str, Any]:
+    """Call a model many times; the first tenth only fills its caches.
+
+    Args:
+        ask: Takes a text, or a list of them.
+        graphs: How many graphs were traced so far.
+        items: The texts.
+        count: Calls.
+    """
     begin = time.perf_counter()
     for n, one in enumerate(calls(items, count)):
         if n == count // 10:
-            before, traces = resident(), ask.traces
+            before, traces = resident(), graphs()
         ask(one)
     seconds = time.perf_counter() - begin
     return {
         "calls": count,
-        "graphs": ask.traces,
-        "new graphs after a tenth": ask.traces - traces,
-        "memory +MiB after a tenth": round((resident() - before) / 2**20, 1),
+        "graphs": graphs(),
+        "new graphs after a tenth": graphs() - traces,
+        "memory +MiB after a tenth": round(resident() - before, 1),
         "ms per call": round(1000 * seconds / count, 2),
     }
 
@@ -138,7 +150,7 @@ def theirs(model: Any, task: str, vocab: list[str], threads: int) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=10_000)
+    parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--texts", type=int, default=256)
     parser.add_argument("--longest", type=int, default=100)
@@ -181,11 +193,23 @@ def main() -> None:
             ratio = f"{found[0] / ours[0]:.2f}x, {ours[1] / found[1]:.2f}x"
             rows.append((task, "kerasplm", *ours, ratio))
             rows.append((task, "transformers", *found, f"scores |Δ| {delta:.1g}"))
-        many.append({"pipeline": task, **growth(ask, given, chosen.calls)})
+        grown = growth(ask, lambda ask=ask: ask.traces, given, chosen.calls)
+        many.append({"model": f"pipeline, {task}", **grown})
+    with tempfile.TemporaryDirectory() as folder:
+        served_by = plm.load_tokenizer(MODEL)
+        plm.export(models["text-classification"], served_by, folder)
+        served = tf.saved_model.load(folder)
+    answer = served.signatures["serving_default"]
+
+    def serve(given: Any) -> Any:
+        return answer(text=tf.constant([given] if isinstance(given, str) else given))
+
+    grown = growth(serve, functions, items, chosen.calls)
+    many.append({"model": "SavedModel", **grown})
     columns = ("pipeline", "library", "ms for one text", "texts/s", "kerasplm faster")
     print_table(f"medians of {chosen.repeats}", columns, rows)
-    grown = [tuple(row.values()) for row in many]
-    print_table("calls of 1 to 16 texts", tuple(many[0]), grown)
+    table = [tuple(row.values()) for row in many]
+    print_table("calls of 1 to 16 texts", tuple(many[0]), table)
 
 
 if __name__ == "__main__":

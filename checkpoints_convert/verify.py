@@ -7,9 +7,8 @@ Ends with status 1 if anything differs by more than the tolerance.
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from checkpoints_convert.command import (
@@ -19,6 +18,9 @@ from checkpoints_convert.command import (
     run_command,
 )
 from kerasplm.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Row = tuple[str, str, float]
 
@@ -78,8 +80,10 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def random_batch(models: Sequence[Any]) -> dict[str, np.ndarray]:
+def random_batch(models: Sequence[Any]) -> "dict[str, np.ndarray]":
     """Return random input that all models take: ids, and a mask with padding."""
+    import numpy as np
+
     from kerasplm.checkpoint import body_of
     from kerasplm.families import family_named
     from kerasplm.networks import network_of
@@ -95,7 +99,7 @@ def random_batch(models: Sequence[Any]) -> dict[str, np.ndarray]:
     return {**dict.fromkeys(names, ids), "padding_mask": mask}
 
 
-def outputs(model: Any, batch: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def outputs(model: Any, batch: "Mapping[str, np.ndarray]") -> dict[str, Any]:
     """Return the outputs of a model by name."""
     out = model(dict(batch))
     return out if isinstance(out, dict) else {"logits": out}
@@ -113,6 +117,7 @@ def _compare(
 
 def delta(x: object, y: object) -> float:
     """Return the largest difference; infinite if shapes or NaNs differ."""
+    import numpy as np
     from keras import ops
 
     first, second = ops.convert_to_numpy(x), ops.convert_to_numpy(y)

@@ -1,41 +1,51 @@
 """Chinese pre-trained language models for Keras 3, exact and in one line.
 
-Importing the package loads Keras but not TensorFlow: what reads checkpoints,
-tokenizes in graph, trains on tasks or exports is imported when it is first used, so
-that the core also runs on JAX and PyTorch. Every class that a `.keras` file may name is
-imported, so that `keras.models.load_model` finds it.
+Importing the package is quick: Keras, TensorFlow and the modules that need them are
+imported when something of them is first used; the core also runs on JAX and PyTorch.
+Once Keras is imported, so is every class that a `.keras` file may name, and
+`keras.models.load_model` finds it.
 """
 
 import importlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if os.path.basename("".join(sys.argv[:1])) == "kerasplm":
-    # The command line: TensorFlow's start-up messages would bury the results, and
-    # Keras imports it below.
+    # The command line: TensorFlow's start-up messages would bury the results.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from kerasplm import following
 from kerasplm._version import VERSION as __version__
 from kerasplm.config import Config
-from kerasplm.encoder import Encoder
 from kerasplm.errors import PLMError
-from kerasplm.heads import PretrainedModel
-from kerasplm.methods import FGM, PGD, VAT, GradientPenalty, RDrop
-from kerasplm.optimization import LAMB, AdamW, adamw
-from kerasplm.schedules import PiecewiseLinear, WarmupLinear
-from kerasplm.seq2seq.config import Seq2SeqConfig
-from kerasplm.seq2seq.model import Seq2Seq
-from kerasplm.task_models import (
-    Classifier,
-    EntityTagger,
-    MultipleChoice,
-    RelationExtractor,
-    SentenceEncoder,
-    SpanExtractor,
-    TextGenerator,
-)
 
+if TYPE_CHECKING:
+    from kerasplm.serializable import (
+        FGM,
+        LAMB,
+        PGD,
+        VAT,
+        AdamW,
+        Classifier,
+        Encoder,
+        EntityTagger,
+        GradientPenalty,
+        MultipleChoice,
+        PiecewiseLinear,
+        PretrainedModel,
+        RDrop,
+        RelationExtractor,
+        SentenceEncoder,
+        Seq2Seq,
+        Seq2SeqConfig,
+        SpanExtractor,
+        TextGenerator,
+        WarmupLinear,
+        adamw,
+    )
+
+_SERIALIZABLE = "kerasplm.serializable"
 _OBJECTIVES = "kerasplm.pretraining.objectives"
 _LAZY = {
     "ContextualAugmenter": "kerasplm.augmentation",
@@ -113,11 +123,17 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in __all__:
+        value = getattr(importlib.import_module(_LAZY.get(name, _SERIALIZABLE)), name)
+        if "keras" in sys.modules:
+            importlib.import_module(_SERIALIZABLE)
+        return value
     raise AttributeError(f"module 'kerasplm' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     """List the public names."""
     return sorted(__all__)
+
+
+following.keras(_SERIALIZABLE)

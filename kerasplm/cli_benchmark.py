@@ -98,6 +98,15 @@ def benchmark(
         "batches": _numbers("--batches", batches),
     }
     given = {name: value for name, value in choices.items() if value}
+    if only and "curves" not in choices["measures"] and (lengths or batches):
+        raise ConfigError(
+            "--lengths and --batches are of the curves: --only lacks them"
+        )
+    drawn = {"stream", "curves"} & {*(choices["measures"] or measures)}
+    if not drawn and any(path.suffix == ".png" for path in outputs):
+        raise ConfigError(
+            "--output: a picture shows stream or curves: --only lacks both"
+        )
     plan = Plan(
         texts=generated(count) if texts is None else read(texts, count),
         precision=precision,

@@ -7,7 +7,7 @@ they say. Which characters these are is asked of it, not assumed.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -74,7 +74,7 @@ class PlainText:
 
 
 def _is_word(
-    token: str, letters: Set[str], plain: Mapping[int, tuple[int, ...]]
+    token: str, letters: set[str], plain: Mapping[int, tuple[int, ...]]
 ) -> bool:
     """Tell whether a plain text can hold a word or a piece that is this token."""
     if token == "[UNK]" or (len(token) == 1 and plain.get(ord(token)) == _STANDS):
@@ -98,7 +98,9 @@ def _plain_codes(rules: CharRules) -> Mapping[int, tuple[int, ...]]:
         _JOINS: (symbols == sym.LETTER) & (codes < 128),
     }
     expected = {
-        code: ids for ids, found in kinds.items() for code in np.flatnonzero(found)
+        code: ids
+        for ids, found in kinds.items()
+        for code in np.flatnonzero(found).tolist()
     }
     probe = tf_text.FastWordpieceTokenizer(
         ["[UNK]", _LETTER], token_out_type=tf.int32, max_bytes_per_word=100

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 import kerasplm as plm
+from kerasplm.cli import app
 
+COMMANDS = [
+    command.name or command.callback.__name__.replace("_", "-")
+    for command in app.registered_commands
+]
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "kerasplm"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -125,6 +130,60 @@ def test_importing_the_package_does_not_import_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def fresh(code, *args):
+    """Run code in a new process; its lines."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()
+
+
+HEAVY = (
+    "keras",
+    "tensorflow",
+    "numpy",
+    "matplotlib",
+    "h5py",
+    "safetensors",
+    "requests",
+)
+
+
+def test_importing_the_package_is_quick():
+    code = "import sys, kerasplm, kerasplm.catalogue\nprint(*sys.modules)"
+    (modules,) = fresh(code)
+    assert not {*HEAVY} & {*modules.split()}
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=str)
+def test_help_is_quick(command):
+    code = (
+        "import atexit, sys\nfrom kerasplm.cli import app\n"
+        "atexit.register(lambda: print(*sys.modules))\n"
+        "app(sys.argv[1:], standalone_mode=False)"
+    )
+    *shown, modules = fresh(code, *command, "--help")
+    assert any("Usage:" in line for line in shown)
+    assert not {*HEAVY} & {*modules.split()}
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import kerasplm\nimport keras",
+        "import keras\nimport kerasplm",
+        "import kerasplm as plm\nplm.load\nimport keras",
+        "import kerasplm.zoo\nkerasplm.load\nimport keras",
+    ],
+)
+def test_keras_finds_our_classes(imports):
+    code = f"{imports}\nprint(*keras.saving.get_custom_objects())"
+    (names,) = fresh(code)
+    for name in ("Encoder", "Classifier", "Seq2Seq", "AdamW", "WarmupLinear", "FGM"):
+        assert f"kerasplm>{name}" in names.split()
 
 
 @pytest.mark.parametrize("name", [n for n in plm.__all__ if n[0] != "_"])

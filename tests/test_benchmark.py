@@ -272,6 +272,8 @@ def test_command_writes_what_was_measured(tmp_path, capsys):
         ({"lengths": "32,x"}, "--lengths: expected numbers"),
         ({"batches": ""}, "--batches: expected numbers"),
         ({"only": "speed"}, "found speed"),
+        ({"only": "stream", "lengths": "8"}, "--lengths and --batches are of the cur"),
+        ({"only": "latency", "output": ["x.png"]}, "a picture shows stream or curves"),
     ],
 )
 def test_bad_options(options, message):

@@ -1,5 +1,6 @@
 """The measurements of `kerasplm benchmark`."""
 
+import functools
 import math
 import statistics
 import subprocess
@@ -96,7 +97,7 @@ def latency(ask: Any, texts: Sequence[str], repeats: int) -> Result:
     chosen = texts[:_SINGLE]
     for text in chosen[:5]:
         ask(text)
-    calls = [(lambda text=text: ask(text)) for text in chosen]
+    calls = [functools.partial(ask, text) for text in chosen]
     times = sorted(1000 * seconds(call) for _ in range(repeats) for call in calls)
     last = times[math.ceil(0.95 * len(times)) - 1]
     return {"median ms": statistics.median(times), "p95 ms": last}
@@ -192,7 +193,7 @@ def curve(
             work = flops(pipe.encoder.config, [length] * batch) / 1e9
             pipe(texts)
             memory.reset()
-            times = [seconds(lambda p=pipe, t=texts: p(t)) for _ in range(repeats)]
+            times = [seconds(functools.partial(pipe, texts)) for _ in range(repeats)]
             median = statistics.median(times)
             rows.append(
                 {

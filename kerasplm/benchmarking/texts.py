@@ -20,7 +20,7 @@ def read(path: str, count: int | None) -> list[str]:
     Raises:
         DataError: The file is not UTF-8 or holds no text.
     """
-    found = []
+    found: list[str] = []
     try:
         with open(Path(path).expanduser(), encoding="utf-8-sig", newline="\n") as file:
             for line in file:
