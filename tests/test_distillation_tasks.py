@@ -26,7 +26,7 @@ TASK += ("--learning-rate", 3e-3, "--max-length", 20)
 
 
 STAGES = ("--family", "tinybert", "--cache-answers")
-STAGES += ("--set", "intermediate.epochs=3", "--set", "prediction.epochs=4")
+STAGES += ("--set", "intermediate.epochs=9", "--set", "prediction.epochs=3")
 ROOT = Path(__file__).parent.parent
 
 
@@ -68,10 +68,10 @@ def config(tmp_path_factory):
     file = tmp_path_factory.mktemp("config") / "student.json"
     sizes = {
         "vocab_size": 7,
-        "hidden_size": 8,
+        "hidden_size": 12,
         "num_hidden_layers": 1,
         "num_attention_heads": 2,
-        "intermediate_size": 16,
+        "intermediate_size": 24,
         "max_position_embeddings": 24,
         "hidden_act": "gelu",
         "initializer_range": 0.2,
@@ -111,14 +111,16 @@ def test_two_stages(done, distilled, place, config):
     assert set(first["scores"]) == {"dev"}
     assert not (out / "intermediate" / "saved_model").exists()
     losses = column(out / "intermediate", "val_loss")
-    assert losses[-1] < losses[0]
-    losses = column(out / "prediction", "prediction_loss")
-    assert losses[-1] < losses[0]
+    assert losses[-1] < losses[0] / 2
     assert list((out / "prediction" / "answers").glob("*.npz"))
     model = plm.load(out / "prediction" / "model", heads="classification")
     assert model.load_report.family == "tinybert"
     assert (model.activation, model.dropout.rate) == ("relu", 0.0)
-    assert model.encoder.config.hidden_size == 8
+    assert model.encoder.config.hidden_size == 12
+    # It learned the task, from the teacher's answers alone: half of the rows are good.
+    scores = json.loads((out / "prediction" / "results.json").read_text())["scores"]
+    assert scores["test"]["majority"] == 0.5
+    assert scores["test"]["accuracy"] >= 0.9
     compared = json.loads((out / "comparison.json").read_text())
     teacher, student = compared["models"]
     assert teacher["scores"]["accuracy"] == done.scores["dev"]["accuracy"]
