@@ -30,9 +30,18 @@ SETTINGS = {
 }
 
 
-def start(output, *, environment=None, settings=None, **facts):
-    """Start a process; its facts are those of this module's docstring."""
-    facts |= {"output": str(output), "settings": {**SETTINGS, **(settings or {})}}
+def told(output, settings=None, **facts):
+    """Return the facts of a training: those of this module's docstring."""
+    return {
+        **facts,
+        "output": str(output),
+        "settings": {**SETTINGS, **(settings or {})},
+    }
+
+
+def start(output, *, environment=None, **facts):
+    """Start a process."""
+    facts = told(output, **facts)
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.pretraining_process", json.dumps(facts)],

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+from typer.testing import CliRunner
+
 import kerasplm as plm
+from kerasplm.cli import app
 from tests.reviews import RECIPE
-from tests.server import serve
+from tests.server import serve_all
 
 
 def command(*args, code=0):
@@ -39,10 +42,13 @@ def test_command_finetune_and_export(place, tmp_path):
     model = tmp_path / "run" / "model"
     out = command("export", "--model", model, "--output", tmp_path / "e")
     assert "SavedModel" in out
-    assert serve(tmp_path / "e", {"text": ["好"]})[0]["label"]
-    args = ("--output", tmp_path / "v", "--max-length=9", "--family=bert")
-    command("export", "--model", place / "model", *args)
-    assert serve(tmp_path / "v", {"text": ["好"]})[0]["pooled_output"]
+    words = ["export", "--model", place / "model", "--output", tmp_path / "v"]
+    words += ["--max-length=9", "--family=bert"]
+    assert CliRunner().invoke(app, list(map(str, words))).exit_code == 0
+    text = [{"text": ["好"]}]
+    [labels], [vectors] = serve_all((tmp_path / "e", text), (tmp_path / "v", text))
+    assert labels["label"]
+    assert vectors["pooled_output"]
 
 
 def test_command_errors_are_one_line(place, tmp_path):

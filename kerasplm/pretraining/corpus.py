@@ -122,6 +122,7 @@ class Corpus:
     ) -> None:
         self.data, self.stages = data, stages
         self.pipeline, self.evaluation = pipeline, evaluation
+        self._held_out: dict[Any, tf.data.Dataset] = {}
         staged_batches(data, stages, pipeline)  # before anything else is done
         if evaluation is not None:
             _check_alike(find_records(data), find_records(evaluation))
@@ -148,22 +149,24 @@ class Corpus:
         """Return the first batches of the evaluation, always with the same masks."""
         if self.evaluation is None:
             return None
-        its = self.stages[stage]
-        once: dict[str, Any] = {
-            "shuffle": False,
-            "epochs": 1,
-            "shard": shard,
-            "replicas": replicas,
-        }
-        pipeline = dataclasses.replace(self.pipeline, **once)
-        found = batches(
-            self.evaluation,
-            its.length,
-            its.batch_size,
-            pipeline,
-            max_predictions=its.max_predictions,
-        )
-        return found.take(count * replicas)
+        # To make its graph takes longer than a small evaluation.
+        key = (stage, shard, replicas)
+        if key not in self._held_out:
+            its = self.stages[stage]
+            once: dict[str, Any] = {
+                "shuffle": False,
+                "epochs": 1,
+                "shard": shard,
+                "replicas": replicas,
+            }
+            self._held_out[key] = batches(
+                self.evaluation,
+                its.length,
+                its.batch_size,
+                dataclasses.replace(self.pipeline, **once),
+                max_predictions=its.max_predictions,
+            )
+        return self._held_out[key].take(count * replicas)
 
 
 def _check_alike(data: Records, evaluation: Records) -> None:

@@ -131,6 +131,8 @@ class _Run:
         )
         self.position = Position()
         self.peak: float | None = None
+        self.held_out: dict[int, int] = {}
+        """Batches of the evaluation of each stage."""
         for stage in settings.parts():
             _check_rows(stage, settings, strategy)
 
@@ -278,7 +280,9 @@ class _Run:
         whole = self.data.held_out(number, count, (0, 1), 1)
         if whole is None:
             return {}
-        count = min(count, int(whole.reduce(0, lambda n, _: n + 1)))
+        if number not in self.held_out:  # to count them reads them
+            self.held_out[number] = int(whole.reduce(0, lambda n, _: n + 1))
+        count = self.held_out[number]
 
         def make(shard: tuple[int, int], replicas: int) -> Any:
             return self.data.held_out(number, count, shard, replicas)
