@@ -58,6 +58,4 @@ def test_it_is_checked(place):
     with pytest.raises(ConfigError, match=r"one of float32, bfloat16.*'int4'"):
         plm.load(place, precision="int4")
     with pytest.raises(ConfigError, match="precision: a model that is loaded already"):
-        plm.pipeline(
-            "feature-extraction", encoder(), tokenizer(), precision="bfloat16"
-        )
+        plm.pipeline("feature-extraction", encoder(), tokenizer(), precision="bfloat16")
