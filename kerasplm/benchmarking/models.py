@@ -8,6 +8,7 @@ import keras
 from kerasplm.config import Config
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
+from kerasplm.precision import computed_in
 from kerasplm.task_models import Classifier
 
 # The shapes of released models; their weights are not needed to measure speed.
@@ -64,9 +65,8 @@ def classifier(
     """
     from kerasplm import tokenizing, zoo
     from kerasplm.python_tokenizer import PythonTokenizer
-    from kerasplm.tasks.optimizing import precision as computing
 
-    with computing(None if precision == "float32" else precision):
+    with computed_in(precision, mixed=False):
         if model in SHAPES:
             if loading:
                 raise ConfigError(
