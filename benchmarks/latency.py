@@ -113,12 +113,10 @@ quantize_dynamic(folder + "/peer_float32.onnx", folder + "/peer_int8.onnx",
 """
 
 KERASPLM = """
-import keras
-if job["numbers"] == "bfloat16":
-    keras.config.set_dtype_policy("mixed_bfloat16")
 import tensorflow as tf
 import kerasplm as plm
-model = plm.load(folder + "/tf1", heads="classification", hidden_act="gelu_erf")
+model = plm.load(folder + "/tf1", heads="classification", hidden_act="gelu_erf",
+                 precision=job["numbers"])
 inputs = {name: tf.constant(x) for name, x in batch.items()}
 def call(values):
     return tf.cast(model(values, training=False), tf.float32)
