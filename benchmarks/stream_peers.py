@@ -39,8 +39,8 @@ print(json.dumps(roof(numbers)))
 KERASPLM = """
 import keras
 import kerasplm as plm
-from kerasplm.tasks.optimizing import precision
-with precision(None if numbers == "float32" else numbers):
+from kerasplm.precision import computed_in
+with computed_in(numbers, mixed=False):
     model = plm.Classifier(plm.Encoder(plm.Config(**fields)), ["0", "1"])
 tokenizer = plm.load_tokenizer(vocab, in_graph=False)
 ask = plm.pipeline("text-classification", model, tokenizer, batch_size=size,

@@ -235,7 +235,11 @@ def _savedmodel(models: Models, target: Path, tokenizer: Any, options: Any) -> f
         inputs["text_pair"] = _TEXTS[::-1]
     found = serve(**{name: tf.constant(texts) for name, texts in inputs.items()})
     limit = length or getattr(_config(model), "max_position_embeddings", None)
-    ours = verify.outputs(model, tokenizer(*inputs.values(), max_length=limit))
+    batch = tokenizer(*inputs.values(), max_length=limit)
+    ours = verify.outputs(model, batch)
+    if "sequence_output" in ours:  # zeros where there is padding
+        real = keras.ops.cast(batch["padding_mask"], "float32")[..., None]
+        ours["sequence_output"] = ours["sequence_output"] * real
     if "logits" in ours:
         logits = ours["logits"]
         ours = {"probabilities": keras.ops.softmax(logits), "value": logits[:, 0]}

@@ -13,7 +13,7 @@ from kerasplm.distillation.maps import layer_map
 from kerasplm.distillation.recording import Record, seen
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.hooks import hooked
-from kerasplm.tasks.optimizing import precision
+from kerasplm.precision import computed_in
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_students_of_tinybert_keep_their_projection(tiny_config, tiny_batch, tmp
 
 
 def test_mixed_precision(tiny_config, tiny_batch):
-    with precision("bfloat16"):
+    with computed_in("bfloat16", mixed=True):
         teacher, student = plm.Encoder(tiny_config), plm.Encoder(tiny_config)
         model = plm.Distillation(teacher, student)
     terms, _ = model.outcome(tiny_batch)

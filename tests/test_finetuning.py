@@ -26,7 +26,6 @@ def test_it_learns_and_writes_everything(done, place):
     assert len(done.history) == 4
     out = place / "out"
     assert sorted(f.name for f in out.iterdir()) == [
-        ".lock",
         "chnsenticorp_predict.json",
         "dev_details.json",
         "dev_predictions.jsonl",

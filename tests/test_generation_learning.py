@@ -193,7 +193,10 @@ def test_evaluated_and_predicted(done, place, tmp_path):
     write = plm.pipeline("text-generation", folder)
     answers = write([text for text, _ in PAIRS])
     assert [a["text"] for a in answers] == [p.text for p in found.predictions]
-    assert write(PAIRS[0][0]) == write((PAIRS[0][0],)) == answers[0]
+    alone = write(PAIRS[0][0])
+    assert alone == write((PAIRS[0][0],))
+    assert alone["text"] == answers[0]["text"]
+    assert alone["score"] == pytest.approx(answers[0]["score"], abs=1e-5)
     assert list(answers[0]) == ["text", "score"]
     for item, words in (
         (5, "expected an item"),

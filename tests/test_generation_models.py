@@ -5,7 +5,7 @@ import pytest
 
 from kerasplm.generation import Decoder, Decoding, next_token
 from kerasplm.generation.sources import batch_of
-from kerasplm.tasks.optimizing import precision
+from kerasplm.precision import computed_in
 from tests.language import (
     FAMILIES,
     SEQ2SEQ,
@@ -79,7 +79,7 @@ def test_xla_generates_the_same(name, beams):
 def test_half_precision(name):
     """One text at a time, as few rows take other products."""
     model, rows = model_of(name), sources(4, 2)
-    with precision("float16"):
+    with computed_in("float16", mixed=True):
         half = type(model).from_config(model.get_config())
     half.set_weights(model.get_weights())
     decoding = Decoding(max_length=4)
