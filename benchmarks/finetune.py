@@ -24,11 +24,10 @@ The other libraries are run by the interpreter of an environment of their own:
 import argparse
 import json
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from benchmarks.processes import last_line
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
 from kerasplm.tasks import TASKS
@@ -159,15 +158,8 @@ def job_of(args: argparse.Namespace, name: str) -> tuple[dict, int]:
 
 def measure(python: str, code: str, job: dict) -> list[float]:
     """Train in a fresh process; return the seconds of all epochs but the first."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(job, file)
-        file.flush()
-        whole = START + code + END
-        command = [python, "-c", whole, file.name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{python}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])[1:]
+    seconds: list[float] = json.loads(last_line(python, START + code + END, job))
+    return seconds[1:]
 
 
 def main() -> None:

@@ -24,10 +24,10 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 
+from benchmarks.processes import last_line
 from kerasplm.reporting import print_table
 
 SHAPES = {"base": (12, 768, 12, 3072), "tiny": (4, 312, 12, 1248)}
@@ -121,23 +121,6 @@ LIBRARIES = {
 }
 
 
-def run(python: str, code: str, job: dict) -> str:
-    """Return the last line that the code prints in a process of its own."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(job, file)
-        file.flush()
-        command = [python, "-c", START + code, file.name]
-        environment = dict(os.environ)
-        if python != sys.executable:
-            environment.pop("PYTHONPATH", None)
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment
-        )
-    if done.returncode:
-        raise SystemExit(f"{python}: {done.stderr[-2000:]}")
-    return done.stdout.strip().rsplit("\n", 1)[-1]
-
-
 def compare(pythons: dict[str, str | None], job: dict, rounds: int) -> list[tuple]:
     """Let the libraries generate in turns; return the rows of the table."""
     seconds: dict[str, list[float]] = {}
@@ -146,7 +129,8 @@ def compare(pythons: dict[str, str | None], job: dict, rounds: int) -> list[tupl
     for _ in range(rounds):
         for library, python in pythons.items():
             if python is not None:
-                line = run(python, LIBRARIES[library] + END, job)
+                code = START + LIBRARIES[library] + END
+                line = last_line(python, code, job)
                 one, other, texts[library] = json.loads(line)
                 seconds.setdefault(library, []).append(one)
                 work.setdefault(library, []).append(other)
@@ -199,7 +183,8 @@ def main() -> None:
                 "jit": args.jit,
                 "folder": folder,
             }
-            run(sys.executable, WRITE, {**job, "batch": 1, "beams": 1})
+            first = {**job, "batch": 1, "beams": 1}
+            last_line(sys.executable, START + WRITE, first)
             for batch in args.batches:
                 for beams in args.beams:
                     now = {**job, "batch": batch, "beams": beams}

@@ -25,12 +25,12 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
+from benchmarks.processes import last_line
 from kerasplm.reporting import print_table
 
 SHAPES = {"base": (12, 768, 12, 3072), "tiny": (4, 312, 12, 1248)}
@@ -211,23 +211,6 @@ def forms() -> dict[str, tuple[str, bool, str, dict]]:
     return found
 
 
-def run(python: str, code: str, job: dict) -> str:
-    """Return the last line that the code prints in a process of its own."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(job, file)
-        file.flush()
-        command = [python, "-c", START + code, file.name]
-        environment = dict(os.environ)
-        if python != sys.executable:
-            environment.pop("PYTHONPATH", None)
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment
-        )
-    if done.returncode:
-        raise SystemExit(f"{python}: {done.stderr[-2000:]}")
-    return done.stdout.strip().rsplit("\n", 1)[-1]
-
-
 def compare(
     pythons: dict[bool, str | None], job: dict, args: argparse.Namespace
 ) -> list:
@@ -244,7 +227,8 @@ def compare(
     for _ in range(args.rounds):
         for name, (numbers, peer, code, choices) in chosen.items():
             now = {**job, **choices, "numbers": numbers}
-            one, logits[name] = json.loads(run(pythons[peer] or "", code + END, now))
+            line = last_line(pythons[peer] or "", START + code + END, now)
+            one, logits[name] = json.loads(line)
             times[name].append(one)
     middle = {name: statistics.median(values) for name, values in times.items()}
     best: dict[str, float] = {}
@@ -289,9 +273,9 @@ def main() -> None:
                 "threads": args.threads,
                 "folder": folder,
             }
-            run(sys.executable, WRITE, job)
+            last_line(sys.executable, START + WRITE, job)
             if args.peers:
-                run(args.peers, WRITE_PEERS, job)
+                last_line(args.peers, START + WRITE_PEERS, job)
             for tokens in args.tokens:
                 rows = compare(pythons, {**job, "tokens": tokens}, args)
                 title = f"{shape}: 1 x {tokens} tokens, {args.threads} threads"

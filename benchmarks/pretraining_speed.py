@@ -31,16 +31,14 @@ The other libraries are run by interpreters of environments of their own:
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.processes import last_line
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
 
@@ -257,25 +255,11 @@ def batches(rows: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     ]
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of a library: threads that wait must not keep a core."""
-    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-
-
 def measure(python: str, name: str, job: dict[str, Any]) -> list[tuple[float, float]]:
     """Train in a fresh process; return tokens per second, and per second of work."""
-    with tempfile.TemporaryDirectory() as folder:
-        data, code = Path(folder, "job.json"), Path(folder, "train.py")
-        data.write_text(json.dumps(job), encoding="utf-8")
-        # AutoGraph reads the source of what it turns into a graph.
-        code.write_text(START + CODE[name], encoding="utf-8")
-        command = [python, str(code), str(data)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment()
-        )
-    if done.returncode:
-        raise SystemExit(f"{python}: {done.stderr[-2000:]}")
-    return [tuple(pair) for pair in json.loads(done.stdout.splitlines()[-1])]
+    # Threads that wait must not keep a core.
+    line = last_line(python, START + CODE[name], job, OMP_WAIT_POLICY="PASSIVE")
+    return [tuple(pair) for pair in json.loads(line)]
 
 
 def main() -> None:

@@ -29,16 +29,15 @@ The other libraries are run by interpreters of environments of their own:
 import argparse
 import dataclasses
 import json
-import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks import stream_peers as peers
+from benchmarks.processes import last_line
 from kerasplm import Config, PythonTokenizer
 from kerasplm.benchmarking.arithmetic import flops
 from kerasplm.benchmarking.measuring import lengths_of
@@ -119,23 +118,9 @@ LIBRARIES = [
 
 def run(python: str, code: str, job: dict[str, Any]) -> Any:
     """Return what the code prints as JSON in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        data, file = Path(folder, "job.json"), Path(folder, "run.py")
-        data.write_text(json.dumps(job), encoding="utf-8")
-        # AutoGraph reads the source of what it turns into a graph.
-        file.write_text(peers.START + code, encoding="utf-8")
-        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-        if python == sys.executable:
-            environment["PYTHONPATH"] = os.getcwd()
-        else:
-            environment.pop("PYTHONPATH", None)
-        command = [python, str(file), str(data)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment
-        )
-    if done.returncode:
-        raise SystemExit(f"{python}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout.strip().rsplit("\n", 1)[-1])
+    # Threads that wait must not keep a core.
+    line = last_line(python, peers.START + code, job, OMP_WAIT_POLICY="PASSIVE")
+    return json.loads(line)
 
 
 def sentences(files: list[str], count: int) -> list[str]:

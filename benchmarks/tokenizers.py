@@ -19,14 +19,12 @@ original's) to it, and the share of lines with the ids of kerasplm's Python toke
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import last_line
 from benchmarks.stream import sentences
 from kerasplm.reporting import print_table
 
@@ -106,19 +104,7 @@ OURS = {
 
 def measure(python: str, code: str, job: dict[str, Any]) -> tuple[float, list[Any]]:
     """Return the seconds and the ids of a fresh process on one core."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(job, file)
-        file.flush()
-        command = [python, "-c", START + code + END, file.name]
-        environment = dict(os.environ)
-        if python != sys.executable:
-            environment.pop("PYTHONPATH", None)
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment
-        )
-    if done.returncode:
-        raise SystemExit(f"{python}: {done.stderr[-2000:]}")
-    seconds, ids = json.loads(done.stdout.splitlines()[-1])
+    seconds, ids = json.loads(last_line(python, START + code + END, job))
     return seconds, ids
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from checkpoints_convert.command import FamilyArg, PartArg
+from kerasplm.cli_values import numbers
 from kerasplm.errors import ConfigError
 
 _SUFFIXES = (".json", ".md", ".png")
@@ -94,8 +95,8 @@ def benchmark(
     measures = MEASURES if lengths or batches else MEASURES[:-1]
     choices: dict[str, Any] = {
         "measures": only and [name.strip() for name in only.split(",")],
-        "lengths": _numbers("--lengths", lengths),
-        "batches": _numbers("--batches", batches),
+        "lengths": numbers("--lengths", lengths, "32,128"),
+        "batches": numbers("--batches", batches, "32,128"),
     }
     given = {name: value for name, value in choices.items() if value}
     if only and "curves" not in choices["measures"] and (lengths or batches):
@@ -131,17 +132,6 @@ def benchmark(
     for title, columns, rows in showing.tables(found):
         print_table(title, columns, rows)
     _write(outputs, found)
-
-
-def _numbers(option: str, text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise ConfigError(
-            f"{option}: expected numbers such as 32,128. Received: {text!r}"
-        ) from error
 
 
 def _outputs(names: list[str]) -> list[Path]:

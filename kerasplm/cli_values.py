@@ -77,12 +77,13 @@ def typed_choices(
     return found
 
 
-def numbers(name: str, text: str | None) -> list[int] | None:
+def numbers(name: str, text: str | None, example: str = "-1,-2") -> list[int] | None:
     """Return the numbers of a list such as -1,-2; None stays None.
 
     Args:
         name: Of the choice, for the message.
         text: As the user wrote it.
+        example: Such a list, for the message.
 
     Raises:
         ConfigError: The text is no such list.
@@ -93,7 +94,7 @@ def numbers(name: str, text: str | None) -> list[int] | None:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(
-            f"{name}: expected numbers such as -1,-2. Received: {text!r}"
+            f"{name}: expected numbers such as {example}. Received: {text!r}"
         ) from error
 
 
