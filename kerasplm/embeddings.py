@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from kerasplm.config import Config
-from kerasplm.fused import Dropout
+from kerasplm.fused import Dropout, normalized
 from kerasplm.layers import ConfiguredLayer, initializer, norm
 from kerasplm.relative import position_rows
 
@@ -82,13 +82,21 @@ class Embeddings(ConfiguredLayer):
         segment_ids: Tensor,
         position_ids: Tensor | None = None,
         training: bool | None = None,
+        layout: Any = None,
     ) -> tuple[Tensor, Tensor]:
         """Look up (B, T) ids.
 
         Returns:
             The normalised sum (B, T, table size) and the input of the first block
-            (B, T, D).
+            (B, T, D); with `layout`, from `fused.packed`, their packed rows.
         """
+        self._check_length(token_ids, position_ids)
+        if layout is not None:
+            token_ids, segment_ids = map(layout.tokens, (token_ids, segment_ids))
+            if position_ids is None:
+                position_ids = layout.positions()
+            else:
+                position_ids = layout.tokens(position_ids)
         before = self.config.embedding_projection == "before_norm"
         x = ops.cast(ops.take(self.word, token_ids, axis=0), self.compute_dtype)
         if self.projection is not None and before:
@@ -98,7 +106,8 @@ class Embeddings(ConfiguredLayer):
             x += ops.cast(ops.take(self.type, segment_ids, axis=0), x.dtype)
         if self.position is not None:
             x += ops.cast(self._positions(token_ids, position_ids), x.dtype)
-        normed = self.dropout(self.norm(x), training=training)
+        normed = normalized(x, self.norm, training, layout)
+        normed = self.dropout(normed, training=training)
         if self.projection is not None and not before:
             return normed, self.projection(normed)
         return normed, normed
@@ -108,16 +117,20 @@ class Embeddings(ConfiguredLayer):
         alpha = self.config.hierarchical_positions
         if position_ids is not None:
             return position_rows(self.position, position_ids, alpha)
+        if alpha is not None:
+            places = ops.arange(ops.shape(token_ids)[1])
+            return position_rows(self.position, places, alpha)
+        return self.position[: ops.shape(token_ids)[1]]
+
+    def _check_length(self, token_ids: Tensor, position_ids: Tensor | None) -> None:
         length, most = token_ids.shape[1], self.config.max_positions
+        if self.position is None or position_ids is not None:
+            return
         if length is not None and most is not None and length > most:
             raise ValueError(
                 f"The model has {most} positions (max_position_embeddings). "
                 f"Received: {length} tokens per row; truncate with max_length={most}"
             )
-        if alpha is not None:
-            places = ops.arange(ops.shape(token_ids)[1])
-            return position_rows(self.position, places, alpha)
-        return self.position[: ops.shape(token_ids)[1]]
 
     def attend(self, x: Tensor) -> Tensor:
         """Map (..., E) vectors to scores of every word (..., V): the tied decoder.

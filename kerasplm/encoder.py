@@ -106,6 +106,7 @@ class Encoder(keras.Model):
         return_hidden_states: bool = False,
         return_attention_scores: bool = False,
         skip_padding: bool = False,
+        first_only: bool = False,
     ) -> dict[str, Any]:
         """Encode a batch.
 
@@ -132,6 +133,10 @@ class Encoder(keras.Model):
                 outside TensorFlow, under XLA, without `padding_mask`, with
                 `attention_mask`, with a hook (`kerasplm.hooks`), or where scores are
                 asked for.
+            first_only: Compute the last block for the first token only, for callers
+                that use the pooled vector: `sequence_output` is then (B, 1, D).
+                Without effect with a hook that looks at all tokens, or where hidden
+                states or scores are asked for.
 
         Returns:
             `sequence_output` (B, T, D), `pooled_output` (B, D), and what was asked.
@@ -166,7 +171,9 @@ class Encoder(keras.Model):
                 self.config.attention, padding_mask, segment_ids
             )
         asked = {"segment_ids": segment_ids, "position_ids": inputs.get("position_ids")}
-        normed, x = self.embeddings(token_ids, **asked, training=training)
+        normed, x = self.embeddings(
+            token_ids, **asked, training=training, layout=layout
+        )
         if hook is not None:
             x = hook.embedded(x, {"token_ids": token_ids, **asked})
         relative = rotary = None
@@ -178,8 +185,6 @@ class Encoder(keras.Model):
             if positions is None:
                 positions = ops.arange(length)[None]
             rotary = rotations(self.config, positions, x.dtype)
-        if layout is not None:
-            x = layout.rows(x)
         states, all_scores = [x], []
         lean = bool(self.recompute and training and not inside)
         given = {
@@ -189,7 +194,12 @@ class Encoder(keras.Model):
             "training": training,
             "layout": layout,
         }
-        for number, block in enumerate(self.layers_in_order()):
+        if return_hidden_states or return_attention_scores:
+            first_only = False
+        first_only = first_only and (hook is None or hook.first_only)
+        blocks = self.layers_in_order()
+        for number, block in enumerate(blocks):
+            given["first_only"] = first_only and number == len(blocks) - 1
             if lean:
                 x = recomputed(block)(x, **given)
                 continue
@@ -199,11 +209,11 @@ class Encoder(keras.Model):
                 x = hook.applied(number, before, x, scores, given)
             states.append(x)
             all_scores.append(scores)
-        if layout is not None:
+        if layout is not None and not first_only:
             x = layout.cleared(x)
             if return_hidden_states:
                 states = [layout.cleared(state) for state in states]
-                summed = layout.cleared(summed)
+                normed, summed = layout.cleared(normed), layout.cleared(summed)
         out = {"sequence_output": x, "pooled_output": self.pool(x)}
         if return_hidden_states:
             out.update(

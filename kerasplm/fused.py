@@ -1,8 +1,8 @@
-"""What a training step computes between two matrix products, by one kernel if it can.
+"""What is computed between two matrix products, by one kernel if there is one.
 
-Where the backend has no kernel, or the kernel is of no use for a shape, the layers of
-Keras are called one after the other. Without training that is always so: there the
-backends join operations by themselves.
+A training step has kernels of its own. Without training the backends join operations by
+themselves, TensorFlow if they are written in the forms that it knows. Elsewhere the
+layers of Keras are called one after the other.
 """
 
 import functools
@@ -75,12 +75,57 @@ def gelu(x: Tensor, approximate: bool, training: bool | None) -> Tensor:
     return own.gelu(x, approximate)
 
 
+def dense_gelu(
+    layer: keras.layers.Layer, x: Tensor, approximate: bool, training: bool | None
+) -> Tensor:
+    """Return gelu(layer(x)).
+
+    Args:
+        layer: Maps (..., D) to (..., I).
+        x: (..., D).
+        approximate: Whether gelu is by the hyperbolic tangent.
+        training: Whether it is a training step.
+    """
+    plain = type(layer) is keras.layers.Dense and layer.quantization_mode is None
+    if training or not plain or kernels() is None:
+        return gelu(layer(x), approximate, training)
+    from kerasplm import tensorflow_forms
+
+    kernel, bias = (ops.convert_to_tensor(w) for w in (layer.kernel, layer.bias))
+    return tensorflow_forms.dense_gelu(x, kernel, bias, approximate)
+
+
+def normalized(
+    x: Tensor,
+    norm: keras.layers.LayerNormalization,
+    training: bool | None,
+    layout: Any = None,
+) -> Tensor:
+    """Return norm(x).
+
+    Args:
+        x: (..., D).
+        norm: Over the last axis.
+        training: Whether it is a training step.
+        layout: What `packed` returned, if x are its rows (N, D).
+    """
+    if training or layout is None:
+        return norm(x)
+    from kerasplm import tensorflow_forms as forms
+
+    if not forms.joins_norm(x):
+        return norm(x)
+    gamma, beta = (ops.convert_to_tensor(w) for w in (norm.gamma, norm.beta))
+    return forms.norm(x, gamma, beta, norm.epsilon)
+
+
 def add_norm(
     x: Tensor,
     branch: Tensor,
     norm: keras.layers.LayerNormalization,
     dropout: Dropout,
     training: bool | None,
+    layout: Any = None,
 ) -> tuple[Tensor, Tensor]:
     """Return norm(x + dropout(branch)), and the sum.
 
@@ -90,11 +135,12 @@ def add_norm(
         norm: Over the last axis.
         dropout: Of the branch.
         training: Whether dropout is on.
+        layout: As for `normalized`.
     """
     bits = dropout.bits(x, training)
     if bits is None:
         total = x + dropout(branch, training=training)
-        return norm(total), total
+        return normalized(total, norm, training, layout), total
     gamma, beta = (ops.convert_to_tensor(w) for w in (norm.gamma, norm.beta))
     rate, own = dropout.rate, kernels()
     out = own.add_norm(x, branch, gamma, beta, norm.epsilon, rate, bits)

@@ -13,7 +13,13 @@ class Hook:
 
     This one changes nothing; override what is needed. A call with a hook computes
     padding too and keeps the inside of all blocks.
+
+    Attributes:
+        first_only: Whether the last block may be computed for the first token only,
+            where the caller asks for that; T is then 1 in what it returns.
     """
+
+    first_only = False
 
     def embedded(self, x: Tensor, asked: Mapping[str, Any]) -> Tensor:
         """Return the input of the first block.

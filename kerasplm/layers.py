@@ -17,7 +17,7 @@ import keras
 from keras import ops
 
 from kerasplm.config import BaseConfig, Config
-from kerasplm.fused import Dropout, add_norm, attention_weights, gelu
+from kerasplm.fused import Dropout, add_norm, attention_weights, dense_gelu, gelu
 from kerasplm.masks import MASK_VALUE
 from kerasplm.relative import by_distance, by_key, rotate
 
@@ -127,6 +127,7 @@ class Attention(ConfiguredLayer):
         training: bool | None = None,
         projected: tuple[Tensor, Tensor, Tensor] | None = None,
         layout: Any = None,
+        first_only: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Attend within (B, T, D).
 
@@ -138,15 +139,21 @@ class Attention(ConfiguredLayer):
             training: Whether dropout is on.
             projected: What `project` returned, if it was called already.
             layout: None or what `fused.packed` returned.
+            first_only: Whether only the first token attends: T of the result is 1.
 
         Returns:
             (B, T, D), and the scores (B, N, T, S) scaled and masked, before softmax.
         """
         config = self.config
-        q, k, v = projected or self.project(x, rotary, layout)
+        q, k, v = projected or self.project(x, rotary, layout, first_only)
+        if first_only:
+            attention_mask = attention_mask[:, :, :1]
+            if relative is not None:  # the distances from the first token on
+                relative = relative[ops.shape(k)[2] - 1 :]
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # [B, N, T, S]
         if relative is not None:
-            scores += by_key(ops.matmul(q, ops.transpose(relative)))
+            found = ops.matmul(q, ops.transpose(relative))
+            scores += found if first_only else by_key(found)
         # Softmax in float32: float16 cannot tell large scores apart.
         weights, scores = attention_weights(
             ops.cast(scores, "float32"),
@@ -158,29 +165,54 @@ class Attention(ConfiguredLayer):
         )
         out = ops.matmul(weights, v)  # [B, N, T, H]
         if relative is not None:
-            out += ops.matmul(by_distance(weights), relative)
+            shares = weights if first_only else by_distance(weights)
+            out += ops.matmul(shares, relative)
+        if layout is not None and not first_only:
+            return self.output_dense(layout.joined(out)), scores
         out = ops.transpose(out, (0, 2, 1, 3))
         out = ops.reshape(out, (ops.shape(out)[0], -1, config.hidden_size))
-        if layout is not None:
-            out = layout.rows(out)
         return self.output_dense(out), scores
 
     def project(
-        self, x: Tensor, rotary: Any = None, layout: Any = None
+        self,
+        x: Tensor,
+        rotary: Any = None,
+        layout: Any = None,
+        first_only: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys (B, N, T, K), turned, and values (B, N, T, H)."""
-        q = self._split(self.query(x), self.config.key_size, layout)
-        k = self._split(self.key(x), self.config.key_size, layout)
+        """Return queries, keys (B, N, T, K), turned, and values (B, N, T, H).
+
+        With `first_only` queries are of the first token, (B, N, 1, K).
+        """
+        size = self.config.key_size
+        if first_only:
+            q = self._split(self.query(first_token(x, layout)), size, None)
+        else:
+            q = self._split(self.query(x), size, layout)
+        k = self._split(self.key(x), size, layout)
         if rotary is not None:
-            q, k = rotate(q, rotary), rotate(k, rotary)
+            k = rotate(k, rotary)
+            if first_only:
+                rotary = rotary[0][:, :, :1], rotary[1][:, :, :1]
+            q = rotate(q, rotary)
         return q, k, self._split(self.value(x), self.config.head_size, layout)
 
     def _split(self, x: Tensor, size: int, layout: Any) -> Tensor:
-        if layout is not None:
-            x = layout.padded(x)
         heads = self.config.num_attention_heads
+        if layout is not None:
+            return layout.split(x, heads)
         x = ops.reshape(x, (ops.shape(x)[0], -1, heads, size))
         return ops.transpose(x, (0, 2, 1, 3))
+
+
+def first_token(x: Tensor, layout: Any) -> Tensor:
+    """Return the rows of the first tokens (B, 1, D).
+
+    Args:
+        x: (B, T, D); with `layout` its packed rows (N, D).
+        layout: None or what `fused.packed` returned.
+    """
+    return x[:, :1] if layout is None else layout.first(x)
 
 
 class GroupedDense(ConfiguredLayer):
@@ -236,7 +268,10 @@ class FeedForward(ConfiguredLayer):
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         """Map (..., D) to (..., D)."""
-        return self.outer(activate(self.config.hidden_act, self.inner(x), training))
+        name = self.config.hidden_act
+        if name.startswith("gelu"):
+            return self.outer(dense_gelu(self.inner, x, name == "gelu_tanh", training))
+        return self.outer(ACTIVATIONS[name](self.inner(x)))
 
 
 class Block(ConfiguredLayer):
@@ -265,11 +300,13 @@ class Block(ConfiguredLayer):
         training: bool | None = None,
         attend: Callable[..., tuple[Tensor, Tensor]] | None = None,
         layout: Any = None,
+        first_only: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return (B, T, D), the scores (B, N, T, S) and the last residual sum.
 
         `attend` is called in the place of the attention, which generation remembers.
-        With `layout`, as for `Attention`, (N, D) takes the place of (B, T, D).
+        With `layout`, as for `Attention`, (N, D) takes the place of (B, T, D). With
+        `first_only` all that is returned is of the first token, (B, 1, D).
         """
         pre = self.config.ln_type == "pre"
         a, scores = (attend or self.attention)(
@@ -279,13 +316,17 @@ class Block(ConfiguredLayer):
             rotary=rotary,
             training=training,
             layout=layout,
+            **({"first_only": True} if first_only else {}),
         )
+        if first_only:
+            x, layout = first_token(x, layout), None
         if pre:
             x = x + self.dropout(a, training=training)
             f = self.ffn(self.ffn_norm(x), training=training)
             x = x + self.dropout(f, training=training)
             return x, scores, x
-        x, _ = add_norm(x, a, self.attention_norm, self.dropout, training)
+        given = {"dropout": self.dropout, "training": training, "layout": layout}
+        x, _ = add_norm(x, a, self.attention_norm, **given)
         f = self.ffn(x, training=training)
-        x, summed = add_norm(x, f, self.ffn_norm, self.dropout, training)
+        x, summed = add_norm(x, f, self.ffn_norm, **given)
         return x, scores, summed

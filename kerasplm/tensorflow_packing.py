@@ -26,43 +26,77 @@ class Packed:
         self.visible = mask | (first & ~tf.reduce_any(mask, 1, keepdims=True))
         self._kept = mask | first
         flat = tf.reshape(self._kept, [-1])
-        self._index = tf.where(flat)[:, 0]
+        self._index = tf.cast(tf.where(flat)[:, 0], tf.int32)
         # A padded position reads the kept one before it; no one looks at it.
         self._place = tf.cumsum(tf.cast(flat, tf.int32)) - 1
-        self._shape = tf.shape(mask)
+        shape = tf.shape(mask)
+        self._rows = (shape[0], shape[1])
 
-    def rows(self, x: Tensor) -> Tensor:
-        """Drop the padded positions of (B, T, D): (N, D)."""
+    def tokens(self, x: Tensor) -> Tensor:
+        """Drop the padded positions of numbers (B, T), which have no gradient: (N,)."""
+        return tf.gather(tf.reshape(x, [-1]), self._index)
+
+    def positions(self) -> Tensor:
+        """Return the place of every token in its row (N,)."""
+        return self._index % self._rows[1]
+
+    def first(self, x: Tensor) -> Tensor:
+        """Return the first token of every row of (N, D): (B, 1, D)."""
+        return tf.gather(x, tf.reshape(self._place, self._rows)[:, :1])
+
+    def cleared(self, x: Tensor) -> Tensor:
+        """Put (N, D) back into (B, T, D); padded positions hold zeros."""
 
         @tf.custom_gradient
         def run(x: Tensor) -> Any:
-            return self._drop(x), lambda dy: self._clear(self._spread(dy))
+            spread = tf.reshape(tf.gather(x, self._place), [*self._rows, x.shape[-1]])
+            kept = self._kept[:, :, None]
+            return tf.where(kept, spread, tf.zeros((), x.dtype)), self._drop
 
         return run(x)
 
-    def padded(self, x: Tensor) -> Tensor:
-        """Put (N, D) back into (B, T, D); padded positions hold anything finite.
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """Turn (N, heads * H) into (B, heads, T, H).
 
-        What is made of those must be dropped again: they pass no gradient on.
+        Padded positions hold anything finite. What is made of those must be dropped
+        again: they pass no gradient on.
         """
 
         @tf.custom_gradient
         def run(x: Tensor) -> Any:
-            return self._spread(x), self._drop
+            return self._split(x, heads), self._join
 
         return run(x)
 
-    def cleared(self, x: Tensor) -> Tensor:
-        """Put (N, D) back into (B, T, D); padded positions hold zeros."""
-        return self._clear(self.padded(x))
+    def joined(self, x: Tensor) -> Tensor:
+        """Turn (B, heads, T, H) into (N, heads * H), without the padded positions."""
 
-    # A gather both ways: the gradient that TensorFlow has for it adds row by row.
+        @tf.custom_gradient
+        def run(x: Tensor) -> Any:
+            def gradient(dy: Tensor) -> Tensor:
+                kept = self._kept[:, None, :, None]
+                spread = self._split(dy, x.shape[1])
+                return tf.where(kept, spread, tf.zeros((), dy.dtype))
+
+            return self._join(x), gradient
+
+        return run(x)
+
+    # A gather both ways: the gradient that TensorFlow has for it adds row by row. One
+    # of vectors of a head moves each once, where rows and then axes would move twice.
     def _drop(self, x: Tensor) -> Tensor:
         return tf.gather(tf.reshape(x, [-1, x.shape[-1]]), self._index)
 
-    def _spread(self, x: Tensor) -> Tensor:
-        spread = tf.gather(x, self._place)
-        return tf.reshape(spread, [self._shape[0], self._shape[1], x.shape[-1]])
+    def _split(self, x: Tensor, heads: int) -> Tensor:
+        size = x.shape[-1] // heads
+        place = tf.reshape(self._place, [self._rows[0], 1, self._rows[1]])
+        at = place * heads + tf.range(heads)[:, None]
+        return tf.gather(tf.reshape(x, [-1, size]), at)
 
-    def _clear(self, x: Tensor) -> Tensor:
-        return tf.where(self._kept[:, :, None], x, tf.zeros((), x.dtype))
+    def _join(self, x: Tensor) -> Tensor:
+        heads, size = x.shape[1], x.shape[3]
+        row, place = self._index // self._rows[1], self._index % self._rows[1]
+        at = (row * heads)[:, None] + tf.range(heads)
+        at = at * self._rows[1] + place[:, None]
+        found = tf.gather(tf.reshape(x, [-1, size]), at)
+        return tf.reshape(found, [-1, heads * size])

@@ -4,8 +4,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
-from kerasplm import AdamW, Config, Encoder, fused, tensorflow_kernels
+from kerasplm import (
+    AdamW,
+    Config,
+    Encoder,
+    fused,
+    tensorflow_forms,
+    tensorflow_kernels,
+)
 from kerasplm.fused import Dropout, add_norm, attention_weights, gelu
 
 SHAPE = (6, 40)
@@ -217,3 +225,35 @@ def test_adamw_moves_as_without_kernels(monkeypatch):
     with_kernels, without = trace(1), trace(2**30)
     close(with_kernels, without)
     assert not np.array_equal(with_kernels[0], with_kernels[1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_forms_of_the_graph_optimizer_have_the_values_of_keras(dtype):
+    x = tf.cast(draws(1, (40, 24))[0] * 3 + 1, dtype)
+    kernel, others = (tf.cast(y, dtype) for y in draws(2, (24, 24), 1))
+    gamma, beta = others[0] + 1, others[1]
+    spec = tf.TensorSpec((None, 24), x.dtype)
+
+    @tf.function(input_signature=[spec])
+    def normed(x):
+        assert tensorflow_forms.joins_norm(x) or not tensorflow_forms._has_library()
+        return tensorflow_forms.norm(x, gamma, beta, 1e-12)
+
+    pairs = [(normed(x), ops.layer_normalization(x, gamma, beta, epsilon=1e-12))]
+    for approximate in (False, True):
+
+        @tf.function(input_signature=[spec])
+        def dense(x, approximate=approximate):
+            three = tf.reshape(x, [2, -1, 24])
+            form = tensorflow_forms.dense_gelu
+            flat = form(x, kernel, beta, approximate)
+            same = form(three, kernel, beta, approximate)
+            return flat, tf.reshape(same, tf.shape(flat))
+
+        wanted = ops.gelu(tf.matmul(x, kernel) + beta, approximate=approximate)
+        pairs += [(found, wanted) for found in dense(x)]
+    for found, wanted in pairs:
+        found, wanted = (tf.cast(y, "float32") for y in (found, wanted))
+        # Sums of 24 products, rounded to 24 bits or to 8.
+        most = 1e-5 if dtype == "float32" else 2e-2
+        np.testing.assert_allclose(found, wanted, rtol=most, atol=most)

@@ -131,6 +131,44 @@ def test_pretraining_golden(case: Case):
     compare.finish()
 
 
+def compare_lean(compare, encoder, batch, layers, pooled):
+    """Compare what a graph computes of real tokens only, for every shape of batch."""
+    batch = {name: tf.cast(x, "int32") for name, x in batch.items()}
+    spec = {name: tf.TensorSpec((None, None), x.dtype) for name, x in batch.items()}
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def run(batch):
+        out = encoder(batch, skip_padding=True, return_hidden_states=True)
+        lean = encoder(batch, skip_padding=True, first_only=True)
+        return out["hidden_states"][1:], lean["pooled_output"]
+
+    states, ours = run(batch)
+    real = np.asarray(batch["padding_mask"], bool)
+    for n, (state, theirs) in enumerate(zip(states, layers, strict=True)):
+        compare(f"real tokens of layer {n}", state.numpy()[real], theirs[real], HIDDEN)
+    compare("pooled, alone", ours, pooled, HIDDEN)
+
+
+@every("pretrain")
+def test_pretraining_without_padding_golden(case: Case):
+    io, compare = case.io, Comparison(case)
+    layers, pooled = io["all_encoder_layers"], io["pooled_output"]
+    compare_lean(compare, plm.load(case.folder), case.batch(), layers, pooled)
+    compare.finish()
+
+
+@every("pretrain_electra")
+def test_electra_without_padding_golden(case: Case):
+    io, compare = case.io, Comparison(case)
+    if "disc_all_encoder_layers" not in io:
+        pytest.skip("a generator alone")
+    layers = io["disc_all_encoder_layers"]
+    batch = case.batch("corrupted_input_ids")
+    # Without a pooler the first token of the last layer stands for the text.
+    compare_lean(compare, plm.load(case.folder), batch, layers, layers[-1][:, 0])
+    compare.finish()
+
+
 @every("pretrain_electra")
 def test_electra_pretraining_golden(case: Case):
     io, compare = case.io, Comparison(case)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasplm import Classifier, Config, Encoder
 from kerasplm.hooks import Hook, hooked
+from kerasplm.precision import computed_in
 
 IDS = np.array([[2, 5, 6, 7, 3, 0, 0], [2, 7, 3, 0, 0, 0, 0], [0, 2, 5, 3, 0, 0, 0]])
 BATCH = {
@@ -84,6 +85,66 @@ def test_it_learns_with_dropout_and_shapes_of_any_size():
     history = model.fit(data, epochs=2, verbose=0, shuffle=False).history
     before, after = history["loss"]
     assert after < before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("fields", FIELDS, ids=str)
+def test_graphs_of_unknown_shapes_have_the_same_numbers(fields, dtype):
+    # There the graph optimizer puts kernels in the place of groups of operations.
+    with computed_in(dtype, mixed=False):
+        encoder = small(**fields)
+    spec = {name: tf.TensorSpec((None, None), "int32") for name in BATCH}
+
+    @tf.function(input_signature=[spec])
+    def run(batch):
+        asked = {"skip_padding": True, "return_hidden_states": True}
+        return encoder(batch, **asked)["hidden_states"]
+
+    batch = {name: tf.cast(x, "int32") for name, x in BATCH.items()}
+    full = encoder(BATCH, return_hidden_states=True)["hidden_states"]
+    most = 4e-6 if dtype == "float32" else 0.06
+    for one, other in zip(run(batch), full, strict=True):
+        one, other = (tf.cast(x, "float32").numpy() for x in (one, other))
+        difference = (one - other)[BATCH["padding_mask"]]
+        np.testing.assert_allclose(difference, 0, rtol=0, atol=most)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("fields", FIELDS, ids=str)
+def test_the_last_block_can_be_computed_for_the_first_token(fields, skip):
+    encoder = small(**fields)
+    full = encoder(BATCH)
+    asked = {"skip_padding": skip, "first_only": True}
+    seen = BATCH["padding_mask"][:, 0] | (fields.get("attention") != "causal")
+    graph = tf.function(lambda: encoder(BATCH, **asked))
+    for found in (encoder(BATCH, **asked), graph()):
+        assert found["sequence_output"].shape == (3, 1, 8)
+        for name in ("sequence_output", "pooled_output"):
+            pair = found[name][:, :1], full[name][:, :1]
+            one, other = (x.numpy()[seen] for x in pair)
+            np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
+    whole = encoder(BATCH, return_hidden_states=True, **asked)
+    assert whole["sequence_output"].shape == (3, 7, 8)
+    with hooked(encoder, Hook()):
+        assert encoder(BATCH, **asked)["sequence_output"].shape == (3, 7, 8)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("recompute", [False, True])
+def test_gradients_of_the_first_token_are_the_same(skip, recompute):
+    encoder = small(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    encoder.recompute = recompute
+
+    def measure(**asked):
+        weights = [w.value for w in encoder.trainable_variables]
+        with tf.GradientTape() as tape:
+            out = encoder(BATCH, training=True, **asked)
+            loss = tf.reduce_sum(out["pooled_output"] ** 3)
+        return [tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)]
+
+    pairs = measure(skip_padding=skip, first_only=True), measure()
+    for one, other in zip(*pairs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
 
 
 def test_a_row_without_tokens_is_finite():

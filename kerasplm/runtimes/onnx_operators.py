@@ -36,6 +36,8 @@ class LargeOperators(Hook):
         encoder: The encoder that is traced.
     """
 
+    first_only = True
+
     def __init__(self, encoder: Encoder) -> None:
         self.config = encoder.config
         self.embeddings = encoder.embeddings
@@ -79,9 +81,13 @@ class LargeOperators(Hook):
         plain = asked["relative"] is None and asked["rotary"] is None
         if plain and config.key_size == config.head_size:
             attended = self._attention(block, before, asked["attention_mask"])
+            if asked["first_only"]:  # the operator has a query for every key
+                attended = attended[:, :1]
             branch = _dense(block.attention.output_dense, attended)
         else:
             branch = block.attention(before, **asked)[0], None
+        if asked["first_only"]:
+            before = before[:, :1]
         middle = self._norm(block.attention_norm, before, branch)
         inner, bias = _dense(block.ffn.inner, middle)
         if bias is not None and config.hidden_act in _GELU:

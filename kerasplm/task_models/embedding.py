@@ -108,7 +108,8 @@ class SentenceEncoder(TaskModel):
 
     def _vectors(self, inputs: Inputs, training: bool | None) -> Tensor:
         both = self.pooling == "first_last_mean"
-        out = self.encode(inputs, training, return_hidden_states=both)
+        first = self.pooling in ("pooled", "cls")
+        out = self.encode(inputs, training, return_hidden_states=both, first_only=first)
         if self.pooling == "pooled":
             return out["pooled_output"]
         states = ops.cast(out["sequence_output"], "float32")

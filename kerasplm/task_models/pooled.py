@@ -75,7 +75,7 @@ class PooledModel(TaskModel):
 
     def scores(self, inputs: Inputs, training: bool | None = None) -> Tensor:
         """Map a batch as for `Encoder` to (B, units)."""
-        pooled = self.encode(inputs, training)["pooled_output"]
+        pooled = self.encode(inputs, training, first_only=True)["pooled_output"]
         if self.norm is not None:
             pooled = self.norm(pooled)
         pooled = ACTIVATIONS[self.activation](pooled)
