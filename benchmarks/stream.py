@@ -12,7 +12,8 @@ length. Each library runs in fresh processes, all in turn; what it traces or com
 for the first batches is not timed.
 
 transformers runs as it is and under `torch.compile` with frozen weights; onnxruntime
-runs what torch exports, fused and quantised (int8) by its own tools.
+runs what torch exports, fused and quantised (int8) by its own tools; "kerasplm" in int8
+is what `export_onnx(..., quantize="int8")` writes, run by onnxruntime, too.
 
 Columns: median of texts per second, their spread, GFLOP/s on tokens without padding,
 the share of TensorFlow's rate of matrix products with these numbers, and the ratio to
@@ -97,6 +98,7 @@ class Library:
 
 LIBRARIES = [
     *(Library("kerasplm", n, "", peers.KERASPLM) for n in ("float32", "bfloat16")),
+    Library("kerasplm", "int8", "", peers.KERASPLM_INT8),
     *(
         Library(
             "transformers" + more, n, "transformers", peers.TRANSFORMERS, bool(more)

@@ -50,6 +50,30 @@ def run(texts):
     return [int(answer["label"]) for part in given for answer in ask(part)]
 """
 
+# The same classifier as a file of 8-bit matrices, which onnxruntime runs.
+KERASPLM_INT8 = """
+import keras
+import onnxruntime
+import kerasplm as plm
+model = plm.Classifier(plm.Encoder(plm.Config(**fields)), ["0", "1"])
+path = f"{job['folder']}/{job['shape']}-kerasplm.onnx"
+if not os.path.exists(path):
+    plm.export_onnx(model, path, quantize="int8")
+tokenizer = plm.load_tokenizer(vocab, in_graph=False)
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = os.cpu_count()
+session = onnxruntime.InferenceSession(path, options,
+                                       providers=["CPUExecutionProvider"])
+def run(texts):
+    found = []
+    for part in batches(texts):
+        given = tokenizer(part, max_length=longest)
+        given = {name: x.astype("int32") for name, x in given.items()}
+        (logits,) = session.run(["logits"], given)
+        found += logits.argmax(-1).tolist()
+    return found
+"""
+
 _TORCH = """
 import torch, transformers
 transformers.logging.set_verbosity_error()

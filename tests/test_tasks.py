@@ -238,6 +238,14 @@ def test_every_row_once_in_any_order():
     assert longest == sorted(longest)
 
 
+def test_sorted_batches_of_very_different_lengths_are_cut_in_two():
+    lengths = np.array([10] * 20 + [90] * 4 + [100] * 40)
+    sizes = [len(part) for part in batches_of(lengths, 32, "length")]
+    assert sizes == [16, 16, 32]
+    short = batches_of(np.array([1] * 7 + [100] * 8), 32, "length")
+    assert [len(part) for part in short] == [15]
+
+
 def test_shuffled_order_depends_on_seed_and_epoch_only():
     lengths = np.random.default_rng(0).integers(3, 99, 500)
 
