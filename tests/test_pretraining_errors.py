@@ -1,9 +1,9 @@
 """Data creation refuses bad input with one clear sentence."""
 
-import filelock
 import pytest
 
-from kerasplm.errors import DataError, VocabError
+from kerasplm.errors import ConfigError, DataError, VocabError
+from kerasplm.files import alone
 from kerasplm.pretraining.creating import create
 from kerasplm.pretraining.data_settings import DataSettings
 from kerasplm.python_tokenizer import PythonTokenizer
@@ -101,10 +101,9 @@ def test_foreign_records(tmp_path):
 
 
 def test_two_runs_at_once(tmp_path):
-    (tmp_path / "o" / ".work").mkdir(parents=True)
     with (
-        filelock.FileLock(tmp_path / "o" / ".work" / "lock"),
-        pytest.raises(DataError, match="o: another run writes there now"),
+        alone(tmp_path / "o"),
+        pytest.raises(ConfigError, match="o: another run writes there now"),
     ):
         attempt(tmp_path, "一丁七万丈三上下\n")
 

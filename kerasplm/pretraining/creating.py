@@ -15,12 +15,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 
 from kerasplm._version import VERSION
 from kerasplm.errors import DataError, VocabError
-from kerasplm.files import read_json, write_bytes, write_json
+from kerasplm.files import alone, read_json, write_bytes, write_json
 from kerasplm.pretraining import documents
 from kerasplm.pretraining.agreement import FACTS, vocabulary_digest
 from kerasplm.pretraining.data_settings import DataSettings
@@ -64,6 +63,7 @@ def create(
     Raises:
         DataError: A file is missing, not UTF-8 or has no usable document; the folder
             holds data of other settings.
+        ConfigError: Another process writes there.
         VocabError: The vocabulary lacks what the settings need.
 
     Example:
@@ -135,22 +135,14 @@ class _Run:
         """Keep other runs out of the folder; refuse one with other data."""
         if self.output.exists() and not self.output.is_dir():
             raise DataError(f"{self.output}: expected a folder, found a file")
-        made = not self.output.exists()
-        self._refuse_others()
-        self.work.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.work / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise DataError(f"{self.output}: another run writes there now") from error
-        try:
-            yield
-        finally:
-            lock.release()
-            if (self.output / FACTS).exists() or not self._started():
-                shutil.rmtree(self.work, ignore_errors=True)
-            if made and not any(self.output.iterdir()):
-                self.output.rmdir()
+        with alone(self.output):
+            self._refuse_others()
+            self.work.mkdir(parents=True, exist_ok=True)
+            try:
+                yield
+            finally:
+                if (self.output / FACTS).exists() or not self._started():
+                    shutil.rmtree(self.work, ignore_errors=True)
 
     def _started(self) -> bool:
         return (self.work / "settings.json").exists()
