@@ -33,8 +33,8 @@ class Packed:
         self._rows = (shape[0], shape[1])
 
     def tokens(self, x: Tensor) -> Tensor:
-        """Drop the padded positions of numbers (B, T), which have no gradient: (N,)."""
-        return tf.gather(tf.reshape(x, [-1]), self._index)
+        """Drop the padded positions of whole numbers (B or 1, T): (N,)."""
+        return tf.gather(tf.reshape(tf.broadcast_to(x, self._rows), [-1]), self._index)
 
     def positions(self) -> Tensor:
         """Return the place of every token in its row (N,)."""

@@ -147,6 +147,15 @@ def test_gradients_of_the_first_token_are_the_same(skip, recompute):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
 
 
+def test_positions_may_be_those_of_all_rows():
+    encoder = small()
+    batch = BATCH | {"position_ids": np.arange(7)[None] + 3}
+    found, full = (encoder(batch, skip_padding=skip) for skip in (True, False))
+    real = BATCH["padding_mask"]
+    found, full = (out["sequence_output"].numpy()[real] for out in (found, full))
+    np.testing.assert_allclose(found, full, rtol=0, atol=2e-6)
+
+
 def test_a_row_without_tokens_is_finite():
     encoder = small()
     out = encoder(BATCH | {"padding_mask": np.zeros_like(IDS)}, skip_padding=True)
