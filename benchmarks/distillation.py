@@ -8,9 +8,10 @@ DIR holds the folders `chnsenticorp` and `lcqmc` with the official files. LCQMC'
 published folder has no training file: the test file trains, and the development file
 is divided in two, for development and test.
 
-The teacher has 6 layers of 256. It begins with random weights, or with --teacher (a
+The teacher has 6 layers of 128. It begins with random weights, or with --teacher (a
 folder with a pre-trained encoder, whose sizes then hold), and is fine-tuned once for
-each task. The students have 2 layers of the teacher's width, begin with random weights
+each task, on its whole training set; --rows limits what the students see of it. The
+students have 2 layers of the teacher's width, begin with random weights
 that depend on the seed, and see the training set equally often:
 
 - labels: fine-tuned on the true answers;
@@ -48,11 +49,11 @@ from kerasplm.tasks import TASKS
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.zoo import load
 
-WIDTH = 256
-TEACHER = {"num_hidden_layers": 6, "num_attention_heads": 4, "intermediate_size": 1024}
+WIDTH = 128
+TEACHER = {"num_hidden_layers": 6, "num_attention_heads": 4, "intermediate_size": 512}
 LAYERS = 2
 ARMS = ("labels", "distilled", "augmented", "copied", "theseus")
-COMMON: dict[str, Any] = {"batch_size": 32, "max_length": 64, "learning_rate": 2e-4}
+COMMON: dict[str, Any] = {"batch_size": 32, "max_length": 64, "learning_rate": 3e-4}
 # Epochs of a student in all, and of its first stage.
 EPOCHS, FIRST = 8, 5
 COPIES = 5
@@ -65,7 +66,7 @@ FILES = {
 
 
 def prepare_data(task: str, source: Path, goal: Path, rows: int | None) -> Path:
-    """Write the three files of a task: whole, or evenly spaced rows of them."""
+    """Write the three files of a task; of the training set evenly spaced rows."""
     names, header, suffix = FILES[task]
     goal.mkdir(parents=True, exist_ok=True)
     for n, (split, name) in enumerate(
@@ -76,7 +77,7 @@ def prepare_data(task: str, source: Path, goal: Path, rows: int | None) -> Path:
         lines = lines[len(head) :]
         if names[1] == names[2] and n:  # one file for both
             lines = lines[n - 1 :: 2]
-        count = len(lines) if rows is None else min(len(lines), rows if not n else 400)
+        count = len(lines) if rows is None or n else min(len(lines), rows)
         at = np.linspace(0, len(lines) - 1, count).astype(int)
         text = "".join([*head, *(lines[i] for i in at)])
         write_text(goal / f"{split}{suffix}", text)
@@ -141,7 +142,7 @@ class Bench:
                 layers = LAYERS if arm == "copied" else None
                 given: dict[str, Any] = {"config": None if layers else config}
                 write_student(start, self.teacher, layers=layers, seed=seed, **given)
-            self.finetune(start, out / "run", seed, total)
+            self.finetune(start, out / "run", seed, total, self.data)
             return out / "run"
         stages: dict[str, dict[str, Any]] = {
             "intermediate": {"epochs": first},
@@ -175,12 +176,14 @@ class Bench:
         job.run(verbose=0)
         return out / "run" / job.plan[-1]
 
-    def finetune(self, model: Path, output: Path, seed: int, epochs: int) -> None:
+    def finetune(
+        self, model: Path, output: Path, seed: int, epochs: int, data: Path
+    ) -> None:
         """Train on the true answers."""
         settings = TASKS[self.task].settings(
             model=model, **{**COMMON, "seed": seed, "epochs": epochs}
         )
-        finetune(model, self.task, self.data, output, settings=settings, verbose=0)
+        finetune(model, self.task, data, output, settings=settings, verbose=0)
 
     def speed(self, folder: Path) -> float:
         """Return rows per second."""
@@ -201,12 +204,13 @@ def scored(folder: Path, metric: str = "accuracy") -> float:
 def bench_of(task: str, given: argparse.Namespace) -> Bench:
     """Train the teacher of a task, and make its augmented training set."""
     out = given.output / task
+    whole = prepare_data(task, given.data / task, out / "whole", None)
     data = prepare_data(task, given.data / task, out / "data", given.rows)
     start = Path(given.teacher) if given.teacher else out / "begin"
     if not start.exists():
         begin_teacher(start, given.vocab)
     plain = Bench(task, data, out / "teacher" / "model", out, given.scale, None)
-    plain.finetune(start, out / "teacher", 0, plain.epochs(EPOCHS))
+    plain.finetune(start, out / "teacher", 0, plain.epochs(EPOCHS), whole)
     file = None
     if given.augmenter:
         from kerasplm.augmentation import augment_task
@@ -254,7 +258,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=FILES, default=list(FILES))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rows", type=int, help="of the training set; default all")
+    parser.add_argument("--rows", type=int, help="of the training set, for students")
     parser.add_argument("--teacher", help="a pre-trained encoder with its vocabulary")
     parser.add_argument("--augmenter", help="a model with an MLM head")
     parser.add_argument("--scale", type=float, default=1.0, help="of all epochs")
