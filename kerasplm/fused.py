@@ -214,20 +214,22 @@ def whole_attention(
     # has the weights of the layers, where minus infinity would make them NaN.
     # cuDNN wants it for every query; heads share it, so it is small beside the scores.
     bias = ops.broadcast_to(blocked, (*blocked.shape[:2], queries, keys))
+    in_jax = keras.backend.backend() == "jax"
     return ops.dot_product_attention(
         *(ops.transpose(x, (0, 2, 1, 3)) for x in (q, k, v)),
         bias=ops.cast(bias, q.dtype),
         scale=scale,
-        flash_attention=keras.config.is_flash_attention_enabled(),
+        # None: JAX's is taken if it can be. torch chooses by itself, and what Keras
+        # would ask it breaks the graphs of `torch.compile`.
+        flash_attention=keras.config.is_flash_attention_enabled() if in_jax else False,
     )
 
 
-@functools.cache
 def has_whole_attention() -> bool:
     """Return whether the backend's own attention is of use: in torch and JAX.
 
     TensorFlow has none: Keras writes products and softmax there as our layers do, but
-    without their kernels. On a TPU, Keras hands JAX's kernel no mask of several texts.
+    without their kernels. On a TPU, Keras' call of JAX's kernel drops what is added.
     """
     backend = keras.backend.backend()
     if backend == "jax":
