@@ -1,0 +1,367 @@
+"""Texts per second and steps of fine-tuning on a GPU, beside transformers.
+
+    python -m benchmarks.gpu [--transformers PYTHON] [--jax PYTHON] [--torch PYTHON]
+        [--device gpu] [--shape base] [--batches 8x128 64x128 8x512] [--runs 3]
+        [--numbers float32 bfloat16 float16] [--output FILE]
+
+All are the same classifier of two classes with random weights, and get the same batches
+(texts x tokens): lengths are drawn between a quarter and all of the tokens and padded.
+"inference" returns logits; "training" is a step of fine-tuning with AdamW, dropout of
+0.1 and float32 weights, with scaled losses in float16. Each measurement has a process
+of its own, all in turn; what is compiled in the first runs is not timed.
+
+kerasplm runs on the three backends of Keras: TensorFlow (by XLA on a GPU), JAX and
+torch, this also with `torch.compile`; JAX and torch by this interpreter if they are
+installed there, or by others that have kerasplm. transformers runs on torch (attention
+"sdpa"), as it is and compiled. All may round float32 products to TensorFloat-32.
+`--attention-dropout 0` lets attention in training be one kernel.
+
+Columns: median of texts per second and its spread, tokens per second without padding,
+the share of the rate of matrix products of the same library with these numbers on this
+device, MiB of its memory at the peak, the ratio to the best transformers.
+
+Without a GPU all run on the processor. The others need environments of their own:
+
+    python -m venv hf && hf/bin/pip install torch transformers
+    python -m venv jax && jax/bin/pip install 'jax[cuda12]' .
+"""
+
+import argparse
+import dataclasses
+import importlib.util
+import itertools
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.processes import last_line
+from kerasplm import Config
+from kerasplm.benchmarking.arithmetic import flops
+from kerasplm.files import write_json
+from kerasplm.reporting import print_table
+
+SHAPES = {"base": (12, 768, 12, 3072), "tiny": (4, 312, 12, 1248)}
+WORDS = 21128
+WORKS = ("inference", "training")
+NUMBERS = ("float32", "bfloat16", "float16")
+
+START = """
+import json, os, sys, time
+with open(sys.argv[1], encoding="utf-8") as file:
+    job = json.load(file)
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["KERAS_BACKEND"] = backend = job["backend"]
+import numpy as np
+numbers, training = job.get("numbers"), job.get("work") == "training"
+compiled, fields, lengths = job["compiled"], job.get("fields"), job.get("lengths")
+if lengths:
+    rows, tokens = len(lengths), max(lengths)
+    mask = np.arange(tokens)[None] < np.array(lengths)[:, None]
+    ids = np.random.default_rng(0).integers(5, fields["vocab_size"], mask.shape) * mask
+    labels = np.arange(rows) % 2
+def seconds(run, count):
+    begin = time.perf_counter()
+    run(count)
+    return time.perf_counter() - begin
+def stretches(run):  # seconds of one of the runs, in stretches that are long enough
+    run(2)
+    count = max(1, round(job["seconds"] / seconds(run, 1)))
+    return [seconds(run, count) / count for _ in range(job["repeats"])]
+"""
+
+# What the libraries tell of the device, and how fast it multiplies.
+TENSORFLOW = """
+import tensorflow as tf
+def device():
+    found = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(found[0]).get(
+        "device_name", "GPU") if found else None
+def peak():
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+def product(size):
+    x = tf.cast(tf.random.normal([size, size]), numbers)
+    times = tf.function(tf.linalg.matmul, autograph=False)
+    return lambda count: [times(x, x) for _ in range(count)][-1][0, 0].numpy()
+"""
+JAX = """
+import jax
+def device():
+    found = jax.devices()[0]
+    return found.device_kind if found.platform == "gpu" else None
+def peak():
+    return jax.devices()[0].memory_stats()["peak_bytes_in_use"]
+def product(size):
+    x = jax.random.normal(jax.random.key(0), (size, size)).astype(numbers)
+    times = jax.jit(jax.numpy.matmul)
+    return lambda count: [times(x, x) for _ in range(count)][-1].block_until_ready()
+"""
+TORCH = """
+import torch
+torch.set_float32_matmul_precision("high")
+place = "cuda" if torch.cuda.is_available() else "cpu"
+def device():
+    return torch.cuda.get_device_name() if place == "cuda" else None
+def peak():
+    return torch.cuda.max_memory_allocated()
+def product(size):
+    x = torch.randn(size, size, device=place).to(getattr(torch, numbers))
+    return lambda count: [x @ x for _ in range(count)][-1][0, 0].item()
+"""
+
+KERASPLM = """
+import keras
+import kerasplm as plm
+from kerasplm.optimization import AdamW
+from kerasplm.precision import computed_in
+on_gpu = device() is not None
+with computed_in(numbers, mixed=training):
+    model = plm.Classifier(plm.Encoder(plm.Config(**fields)), ["0", "1"])
+batch = {"token_ids": ids.astype("int32"), "padding_mask": mask}
+if training:
+    jit = {"tensorflow": on_gpu, "jax": True, "torch": compiled}[backend]
+    model.compile(AdamW(2e-5), jit_compile=jit,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    def run(count):
+        given = {name: np.tile(x, (count, 1)) for name, x in batch.items()}
+        model.fit(given, np.tile(labels, count), batch_size=rows, shuffle=False,
+                  verbose=0)
+else:
+    batch = {name: keras.ops.convert_to_tensor(x) for name, x in batch.items()}
+    if backend == "tensorflow":
+        call = tf.function(lambda: model(batch, training=False), jit_compile=on_gpu,
+                           autograph=False)
+    elif backend == "jax":
+        state = [[v.value for v in group] for group in
+                 (model.trainable_variables, model.non_trainable_variables)]
+        step = jax.jit(lambda state, x: model.stateless_call(*state, x)[0])
+        call = lambda: step(state, batch)
+    else:
+        call = torch.inference_mode()(lambda: model(batch, training=False))
+        call = torch.compile(call) if compiled else call
+    def run(count):
+        keras.ops.convert_to_numpy([call() for _ in range(count)][-1])
+"""
+
+TRANSFORMERS = """
+import transformers
+transformers.logging.set_verbosity_error()
+known = dict(fields, hidden_act="gelu", attn_implementation="sdpa")
+model = transformers.BertForSequenceClassification(transformers.BertConfig(**known))
+kind = getattr(torch, numbers)
+model = model.to(place, torch.float32 if training else kind).train(training)
+given = {"input_ids": torch.tensor(ids, device=place),
+         "attention_mask": torch.tensor(mask.astype("int64"), device=place)}
+call = torch.compile(model) if compiled else model
+if training:
+    given["labels"] = torch.tensor(labels, device=place)
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-5, weight_decay=0.01,
+                                  fused=True)
+    scaler = torch.amp.GradScaler(place, enabled=numbers == "float16")
+    cast = torch.autocast(place, kind, enabled=numbers != "float32")
+    def run(count):
+        for _ in range(count):
+            with cast:
+                loss = call(**given).loss
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+        loss.item()
+else:
+    @torch.inference_mode()
+    def run(count):
+        [call(**given).logits for _ in range(count)][-1].float().cpu()
+"""
+
+END = """
+found = {"seconds": stretches(run)}
+found["peak"] = peak() / 2**20 if device() else None
+size = 8192 if device() else 1024
+found["roof"] = 2e-9 * size**3 / float(np.median(stretches(product(size))))
+print(json.dumps(found))
+"""
+LOOK = "print(json.dumps(device()))"
+
+CODE = {"tensorflow": TENSORFLOW, "jax": JAX, "torch": TORCH}
+
+
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """One row of the tables.
+
+    Args:
+        name: Of the library.
+        python: The option that names its interpreter; "" is this one.
+        backend: That it computes with.
+        code: Defines `run`.
+        compiled: Whether torch compiles.
+    """
+
+    name: str
+    python: str
+    backend: str
+    code: str
+    compiled: bool = False
+
+
+LIBRARIES = [
+    Library("kerasplm, tensorflow", "", "tensorflow", KERASPLM),
+    Library("kerasplm, jax", "jax", "jax", KERASPLM),
+    Library("kerasplm, torch", "torch", "torch", KERASPLM),
+    Library("kerasplm, torch, compiled", "torch", "torch", KERASPLM, True),
+    Library("transformers", "transformers", "torch", TRANSFORMERS),
+    Library("transformers, compiled", "transformers", "torch", TRANSFORMERS, True),
+]
+
+
+def batch(text: str) -> tuple[int, int]:
+    """Read texts and tokens of a batch, as in "8x128"."""
+    rows, tokens = map(int, text.split("x"))
+    if rows < 1 or not 1 <= tokens <= 512:
+        raise ValueError
+    return rows, tokens
+
+
+def lengths_of(rows: int, tokens: int) -> list[int]:
+    """Draw the real tokens of each text; one has all."""
+    drawn = np.random.default_rng(0).integers(-(-tokens // 4), tokens + 1, rows)
+    return [tokens, *drawn[1:].tolist()]
+
+
+def ask(library: Library, python: str, code: str, job: dict[str, Any]) -> Any:
+    """Return what code of a library prints as JSON in a process of its own."""
+    own = {"backend": library.backend, "compiled": library.compiled}
+    hidden = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    line = last_line(
+        python,
+        START + CODE[library.backend] + code,
+        job | own,
+        **(hidden if job["device"] == "cpu" else {}),
+    )
+    return json.loads(line)
+
+
+def rows_of(
+    found: dict[tuple[str, ...], list[dict[str, Any]]], jobs: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the rows of the tables.
+
+    Args:
+        found: What each work, batch, numbers and library measured in all processes.
+        jobs: The lengths of each batch and `fields`.
+    """
+    speeds: dict[tuple[str, ...], list[float]] = {
+        key: [len(jobs[key[1]]) / one for run in runs for one in run["seconds"]]
+        for key, runs in found.items()
+    }
+    rows = []
+    for key, values in speeds.items():
+        lengths, speed = jobs[key[1]], statistics.median(values)
+        peers = [
+            statistics.median(more)
+            for other, more in speeds.items()
+            if other[:3] == key[:3] and other[3].startswith("transformers")
+        ]
+        # A step computes the products forwards, and twice as many backwards.
+        work = flops(Config(**jobs["fields"]), lengths) * (
+            3 if key[0] == WORKS[1] else 1
+        )
+        rate = work * speed / len(lengths) / 1e9
+        roof = statistics.median(run["roof"] for run in found[key])
+        peaks = [run["peak"] for run in found[key] if run["peak"] is not None]
+        row = dict(zip(("work", "batch", "numbers", "library"), key, strict=True))
+        row |= {"texts/s": speed, "±": (max(values) - min(values)) / 2}
+        row |= {"tokens/s": speed * sum(lengths) / len(lengths)}
+        row |= {"share of roof": rate / roof, "peak MiB": max(peaks, default="-")}
+        rows.append(row | {"× best peer": speed / max(peers) if peers else "-"})
+    return sorted(rows, key=lambda row: (*list(row.values())[:3], -row["texts/s"]))
+
+
+def main() -> None:
+    """Measure and print a table for each kind of work."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--device", choices=("gpu", "cpu"))
+    parser.add_argument("--transformers", help="interpreter with torch, transformers")
+    for name in ("jax", "torch"):
+        here = sys.executable if importlib.util.find_spec(name) else None
+        text = f"interpreter with kerasplm and {name}; default: this, if it has {name}"
+        parser.add_argument(f"--{name}", default=here, help=text)
+    parser.add_argument("--shape", choices=SHAPES, default="base")
+    sizes = [(8, 128), (64, 128), (8, 512)]
+    parser.add_argument("--batches", nargs="+", type=batch, default=sizes)
+    parser.add_argument("--numbers", choices=NUMBERS, nargs="+", default=NUMBERS)
+    parser.add_argument("--works", choices=WORKS, nargs="+", default=WORKS)
+    names = [library.name for library in LIBRARIES]
+    parser.add_argument("--only", choices=names, nargs="+", default=names)
+    parser.add_argument("--attention-dropout", type=float, default=0.1)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each stretch")
+    parser.add_argument("--repeats", type=int, default=3, help="stretches of a process")
+    parser.add_argument("--runs", type=int, default=3, help="processes of each row")
+    parser.add_argument("--output", type=Path, help="JSON with the rows")
+    args = parser.parse_args()
+    pythons = {**vars(args), "": sys.executable}
+    chosen = [
+        library
+        for library in LIBRARIES
+        if library.name in args.only and pythons[library.python]
+    ]
+    job: dict[str, Any] = {"seconds": args.seconds, "repeats": args.repeats}
+    job |= {"device": args.device or "gpu"}
+    places = {
+        library: ask(library, pythons[library.python], LOOK, job) for library in chosen
+    }
+    devices = {place for place in places.values() if place is not None}
+    if args.device == "cpu" or not (devices or args.device):
+        job["device"], devices = "cpu", {"the processor"}
+        print("There is no GPU: all run on the processor.", file=sys.stderr)
+    else:
+        for library in [one for one in chosen if places[one] is None]:
+            print(f"{library.name} sees no GPU and is left out", file=sys.stderr)
+            chosen.remove(library)
+    if not chosen:
+        raise SystemExit("no library is left to be measured")
+    layers, hidden, heads, inner = SHAPES[args.shape]
+    fields = {
+        "vocab_size": WORDS,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": inner,
+        "attention_probs_dropout_prob": args.attention_dropout,
+    }
+    jobs = {f"{rows} x {n}": lengths_of(rows, n) for rows, n in args.batches}
+    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    failed: dict[str, str] = {}
+    order = itertools.product(args.works, jobs, args.numbers, chosen)
+    for _, (work, size, numbers, library) in itertools.product(
+        range(args.runs), [*order]
+    ):
+        key = (work, size, numbers, library.name)
+        own = {"work": work, "numbers": numbers, "fields": fields}
+        own |= {"lengths": jobs[size]}
+        try:
+            new = ask(library, pythons[library.python], library.code + END, job | own)
+        except SystemExit as error:  # one that needs too much memory ends no other
+            failed[", ".join(key)] = str(error)
+        else:
+            found.setdefault(key, []).append(new)
+        print(*key, found.get(key, failed.get(", ".join(key))), file=sys.stderr)
+    rows = rows_of(found, {**jobs, "fields": fields})
+    for work in args.works:
+        now = [row for row in rows if row["work"] == work]
+        title = f"{work}, {args.shape}, on {' and '.join(sorted(devices))}"
+        if now:
+            columns = list(now[0])[1:]
+            print_table(title, columns, [[*row.values()][1:] for row in now])
+    if args.output is not None:
+        write_json(
+            args.output, {"devices": sorted(devices), "rows": rows, "failed": failed}
+        )
+
+
+if __name__ == "__main__":
+    main()
