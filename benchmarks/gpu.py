@@ -11,10 +11,10 @@ All are the same classifier of two classes with random weights, and get the same
 of its own, all in turn; what is compiled in the first runs is not timed.
 
 kerasplm runs on the three backends of Keras: TensorFlow (by XLA on a GPU), JAX and
-torch, this also with `torch.compile`; JAX and torch by this interpreter if they are
-installed there, or by others that have kerasplm. transformers runs on torch (attention
-"sdpa"), as it is and compiled. All may round float32 products to TensorFloat-32.
-`--attention-dropout 0` lets attention in training be one kernel.
+torch, whose inference runs with `torch.compile` as well. This interpreter runs JAX and
+torch if it has them, or others that have kerasplm. transformers runs on torch
+(attention "sdpa"), as it is and compiled. All may round float32 products to
+TensorFloat-32. `--attention-dropout 0` lets attention in training be one kernel.
 
 Columns: median of texts per second and its spread, tokens per second without padding,
 the share of the rate of matrix products of the same library with these numbers on this
@@ -38,6 +38,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import gpu_libraries as libraries
 from benchmarks.processes import last_line
 from kerasplm import Config
 from kerasplm.benchmarking.arithmetic import flops
@@ -48,145 +49,6 @@ SHAPES = {"base": (12, 768, 12, 3072), "tiny": (4, 312, 12, 1248)}
 WORDS = 21128
 WORKS = ("inference", "training")
 NUMBERS = ("float32", "bfloat16", "float16")
-
-START = """
-import json, os, sys, time
-with open(sys.argv[1], encoding="utf-8") as file:
-    job = json.load(file)
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["KERAS_BACKEND"] = backend = job["backend"]
-import numpy as np
-numbers, training = job.get("numbers"), job.get("work") == "training"
-compiled, fields, lengths = job["compiled"], job.get("fields"), job.get("lengths")
-if lengths:
-    rows, tokens = len(lengths), max(lengths)
-    mask = np.arange(tokens)[None] < np.array(lengths)[:, None]
-    ids = np.random.default_rng(0).integers(5, fields["vocab_size"], mask.shape) * mask
-    labels = np.arange(rows) % 2
-def seconds(run, count):
-    begin = time.perf_counter()
-    run(count)
-    return time.perf_counter() - begin
-def stretches(run):  # seconds of one of the runs, in stretches that are long enough
-    run(2)
-    count = max(1, round(job["seconds"] / seconds(run, 1)))
-    return [seconds(run, count) / count for _ in range(job["repeats"])]
-"""
-
-# What the libraries tell of the device, and how fast it multiplies.
-TENSORFLOW = """
-import tensorflow as tf
-def device():
-    found = tf.config.list_physical_devices("GPU")
-    return tf.config.experimental.get_device_details(found[0]).get(
-        "device_name", "GPU") if found else None
-def peak():
-    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
-def product(size):
-    x = tf.cast(tf.random.normal([size, size]), numbers)
-    times = tf.function(tf.linalg.matmul, autograph=False)
-    return lambda count: [times(x, x) for _ in range(count)][-1][0, 0].numpy()
-"""
-JAX = """
-import jax
-def device():
-    found = jax.devices()[0]
-    return found.device_kind if found.platform == "gpu" else None
-def peak():
-    return jax.devices()[0].memory_stats()["peak_bytes_in_use"]
-def product(size):
-    x = jax.random.normal(jax.random.key(0), (size, size)).astype(numbers)
-    times = jax.jit(jax.numpy.matmul)
-    return lambda count: [times(x, x) for _ in range(count)][-1].block_until_ready()
-"""
-TORCH = """
-import torch
-torch.set_float32_matmul_precision("high")
-place = "cuda" if torch.cuda.is_available() else "cpu"
-def device():
-    return torch.cuda.get_device_name() if place == "cuda" else None
-def peak():
-    return torch.cuda.max_memory_allocated()
-def product(size):
-    x = torch.randn(size, size, device=place).to(getattr(torch, numbers))
-    return lambda count: [x @ x for _ in range(count)][-1][0, 0].item()
-"""
-
-KERASPLM = """
-import keras
-import kerasplm as plm
-from kerasplm.optimization import AdamW
-from kerasplm.precision import computed_in
-on_gpu = device() is not None
-with computed_in(numbers, mixed=training):
-    model = plm.Classifier(plm.Encoder(plm.Config(**fields)), ["0", "1"])
-batch = {"token_ids": ids.astype("int32"), "padding_mask": mask}
-if training:
-    jit = {"tensorflow": on_gpu, "jax": True, "torch": compiled}[backend]
-    model.compile(AdamW(2e-5), jit_compile=jit,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    def run(count):
-        given = {name: np.tile(x, (count, 1)) for name, x in batch.items()}
-        model.fit(given, np.tile(labels, count), batch_size=rows, shuffle=False,
-                  verbose=0)
-else:
-    batch = {name: keras.ops.convert_to_tensor(x) for name, x in batch.items()}
-    if backend == "tensorflow":
-        call = tf.function(lambda: model(batch, training=False), jit_compile=on_gpu,
-                           autograph=False)
-    elif backend == "jax":
-        state = [[v.value for v in group] for group in
-                 (model.trainable_variables, model.non_trainable_variables)]
-        step = jax.jit(lambda state, x: model.stateless_call(*state, x)[0])
-        call = lambda: step(state, batch)
-    else:
-        call = torch.inference_mode()(lambda: model(batch, training=False))
-        call = torch.compile(call) if compiled else call
-    def run(count):
-        keras.ops.convert_to_numpy([call() for _ in range(count)][-1])
-"""
-
-TRANSFORMERS = """
-import transformers
-transformers.logging.set_verbosity_error()
-known = dict(fields, hidden_act="gelu", attn_implementation="sdpa")
-model = transformers.BertForSequenceClassification(transformers.BertConfig(**known))
-kind = getattr(torch, numbers)
-model = model.to(place, torch.float32 if training else kind).train(training)
-given = {"input_ids": torch.tensor(ids, device=place),
-         "attention_mask": torch.tensor(mask.astype("int64"), device=place)}
-call = torch.compile(model) if compiled else model
-if training:
-    given["labels"] = torch.tensor(labels, device=place)
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-5, weight_decay=0.01,
-                                  fused=True)
-    scaler = torch.amp.GradScaler(place, enabled=numbers == "float16")
-    cast = torch.autocast(place, kind, enabled=numbers != "float32")
-    def run(count):
-        for _ in range(count):
-            with cast:
-                loss = call(**given).loss
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad()
-        loss.item()
-else:
-    @torch.inference_mode()
-    def run(count):
-        [call(**given).logits for _ in range(count)][-1].float().cpu()
-"""
-
-END = """
-found = {"seconds": stretches(run)}
-found["peak"] = peak() / 2**20 if device() else None
-size = 8192 if device() else 1024
-found["roof"] = 2e-9 * size**3 / float(np.median(stretches(product(size))))
-print(json.dumps(found))
-"""
-LOOK = "print(json.dumps(device()))"
-
-CODE = {"tensorflow": TENSORFLOW, "jax": JAX, "torch": TORCH}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,6 +61,7 @@ class Library:
         backend: That it computes with.
         code: Defines `run`.
         compiled: Whether torch compiles.
+        works: What is measured.
     """
 
     name: str
@@ -206,15 +69,25 @@ class Library:
     backend: str
     code: str
     compiled: bool = False
+    works: tuple[str, ...] = WORKS
 
 
 LIBRARIES = [
-    Library("kerasplm, tensorflow", "", "tensorflow", KERASPLM),
-    Library("kerasplm, jax", "jax", "jax", KERASPLM),
-    Library("kerasplm, torch", "torch", "torch", KERASPLM),
-    Library("kerasplm, torch, compiled", "torch", "torch", KERASPLM, True),
-    Library("transformers", "transformers", "torch", TRANSFORMERS),
-    Library("transformers, compiled", "transformers", "torch", TRANSFORMERS, True),
+    Library("kerasplm, tensorflow", "", "tensorflow", libraries.KERASPLM),
+    Library("kerasplm, jax", "jax", "jax", libraries.KERASPLM),
+    Library("kerasplm, torch", "torch", "torch", libraries.KERASPLM),
+    Library(
+        "kerasplm, torch, compiled",
+        "torch",
+        "torch",
+        libraries.KERASPLM,
+        True,
+        ("inference",),
+    ),
+    Library("transformers", "transformers", "torch", libraries.TRANSFORMERS),
+    Library(
+        "transformers, compiled", "transformers", "torch", libraries.TRANSFORMERS, True
+    ),
 ]
 
 
@@ -238,7 +111,7 @@ def ask(library: Library, python: str, code: str, job: dict[str, Any]) -> Any:
     hidden = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     line = last_line(
         python,
-        START + CODE[library.backend] + code,
+        libraries.START + libraries.CODE[library.backend] + code,
         job | own,
         **(hidden if job["device"] == "cpu" else {}),
     )
@@ -258,7 +131,7 @@ def rows_of(
         key: [len(jobs[key[1]]) / one for run in runs for one in run["seconds"]]
         for key, runs in found.items()
     }
-    rows = []
+    rows: list[dict[str, Any]] = []
     for key, values in speeds.items():
         lengths, speed = jobs[key[1]], statistics.median(values)
         peers = [
@@ -273,7 +146,9 @@ def rows_of(
         rate = work * speed / len(lengths) / 1e9
         roof = statistics.median(run["roof"] for run in found[key])
         peaks = [run["peak"] for run in found[key] if run["peak"] is not None]
-        row = dict(zip(("work", "batch", "numbers", "library"), key, strict=True))
+        row: dict[str, Any] = dict(
+            zip(("work", "batch", "numbers", "library"), key, strict=True)
+        )
         row |= {"texts/s": speed, "±": (max(values) - min(values)) / 2}
         row |= {"tokens/s": speed * sum(lengths) / len(lengths)}
         row |= {"share of roof": rate / roof, "peak MiB": max(peaks, default="-")}
@@ -311,17 +186,20 @@ def main() -> None:
     ]
     job: dict[str, Any] = {"seconds": args.seconds, "repeats": args.repeats}
     job |= {"device": args.device or "gpu"}
-    places = {
-        library: ask(library, pythons[library.python], LOOK, job) for library in chosen
-    }
-    devices = {place for place in places.values() if place is not None}
-    if args.device == "cpu" or not (devices or args.device):
-        job["device"], devices = "cpu", {"the processor"}
-        print("There is no GPU: all run on the processor.", file=sys.stderr)
-    else:
-        for library in [one for one in chosen if places[one] is None]:
-            print(f"{library.name} sees no GPU and is left out", file=sys.stderr)
-            chosen.remove(library)
+    devices = {"the processor"}
+    if args.device != "cpu":
+        places = {
+            one: ask(one, pythons[one.python], libraries.LOOK, job) for one in chosen
+        }
+        seen = {place for place in places.values() if place is not None}
+        if seen or args.device:
+            for library in [one for one in chosen if places[one] is None]:
+                print(f"{library.name} sees no GPU and is left out", file=sys.stderr)
+                chosen.remove(library)
+            devices = seen
+        else:
+            job["device"] = "cpu"
+            print("There is no GPU: all run on the processor.", file=sys.stderr)
     if not chosen:
         raise SystemExit("no library is left to be measured")
     layers, hidden, heads, inner = SHAPES[args.shape]
@@ -340,11 +218,18 @@ def main() -> None:
     for _, (work, size, numbers, library) in itertools.product(
         range(args.runs), [*order]
     ):
+        if work not in library.works:
+            continue
         key = (work, size, numbers, library.name)
         own = {"work": work, "numbers": numbers, "fields": fields}
         own |= {"lengths": jobs[size]}
         try:
-            new = ask(library, pythons[library.python], library.code + END, job | own)
+            new = ask(
+                library,
+                pythons[library.python],
+                library.code + libraries.END,
+                job | own,
+            )
         except SystemExit as error:  # one that needs too much memory ends no other
             failed[", ".join(key)] = str(error)
         else:
