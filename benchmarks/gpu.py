@@ -119,31 +119,33 @@ def ask(library: Library, python: str, code: str, job: dict[str, Any]) -> Any:
 
 
 def rows_of(
-    found: dict[tuple[str, ...], list[dict[str, Any]]], jobs: dict[str, Any]
+    found: dict[tuple[str, ...], list[dict[str, Any]]],
+    batches: dict[str, list[int]],
+    fields: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Return the rows of the tables.
 
     Args:
         found: What each work, batch, numbers and library measured in all processes.
-        jobs: The lengths of each batch and `fields`.
+        batches: The lengths of the texts of each.
+        fields: Of the configuration.
     """
     speeds: dict[tuple[str, ...], list[float]] = {
-        key: [len(jobs[key[1]]) / one for run in runs for one in run["seconds"]]
+        key: [len(batches[key[1]]) / one for run in runs for one in run["seconds"]]
         for key, runs in found.items()
     }
     rows: list[dict[str, Any]] = []
     for key, values in speeds.items():
-        lengths, speed = jobs[key[1]], statistics.median(values)
+        lengths, speed = batches[key[1]], statistics.median(values)
         peers = [
             statistics.median(more)
             for other, more in speeds.items()
             if other[:3] == key[:3] and other[3].startswith("transformers")
         ]
         # A step computes the products forwards, and twice as many backwards.
-        work = flops(Config(**jobs["fields"]), lengths) * (
-            3 if key[0] == WORKS[1] else 1
-        )
-        rate = work * speed / len(lengths) / 1e9
+        products = 3 if key[0] == "training" else 1
+        work = products * flops(Config(**fields), lengths) / 1e9
+        rate = work * speed / len(lengths)
         roof = statistics.median(run["roof"] for run in found[key])
         peaks = [run["peak"] for run in found[key] if run["peak"] is not None]
         row: dict[str, Any] = dict(
@@ -211,10 +213,10 @@ def main() -> None:
         "intermediate_size": inner,
         "attention_probs_dropout_prob": args.attention_dropout,
     }
-    jobs = {f"{rows} x {n}": lengths_of(rows, n) for rows, n in args.batches}
+    batches = {f"{rows} x {n}": lengths_of(rows, n) for rows, n in args.batches}
     found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     failed: dict[str, str] = {}
-    order = itertools.product(args.works, jobs, args.numbers, chosen)
+    order = itertools.product(args.works, batches, args.numbers, chosen)
     for _, (work, size, numbers, library) in itertools.product(
         range(args.runs), [*order]
     ):
@@ -222,7 +224,7 @@ def main() -> None:
             continue
         key = (work, size, numbers, library.name)
         own = {"work": work, "numbers": numbers, "fields": fields}
-        own |= {"lengths": jobs[size]}
+        own |= {"lengths": batches[size]}
         try:
             new = ask(
                 library,
@@ -235,7 +237,7 @@ def main() -> None:
         else:
             found.setdefault(key, []).append(new)
         print(*key, found.get(key, failed.get(", ".join(key))), file=sys.stderr)
-    rows = rows_of(found, {**jobs, "fields": fields})
+    rows = rows_of(found, batches, fields)
     for work in args.works:
         now = [row for row in rows if row["work"] == work]
         title = f"{work}, {args.shape}, on {' and '.join(sorted(devices))}"
