@@ -113,6 +113,7 @@ def ask(library: Library, python: str, code: str, job: dict[str, Any]) -> Any:
         python,
         libraries.START + libraries.CODE[library.backend] + code,
         job | own,
+        OMP_WAIT_POLICY="PASSIVE",  # threads that wait must not keep a core
         **(hidden if job["device"] == "cpu" else {}),
     )
     return json.loads(line)
