@@ -193,6 +193,8 @@ class Encoder(keras.Model):
             "rotary": rotary,
             "training": training,
             "layout": layout,
+            # A hook may look at them.
+            "return_scores": return_attention_scores or hook is not None,
         }
         if return_hidden_states or return_attention_scores:
             first_only = False

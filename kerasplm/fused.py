@@ -174,3 +174,64 @@ def attention_weights(
     own = kernels()
     weights = own.softmax_dropout(scores, scale, blocked, dropout.rate, bits, dtype)
     return weights, masked
+
+
+def whole_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    scale: float,
+    blocked: Tensor,
+    dropout: Dropout,
+    training: bool | None,
+) -> Tensor | None:
+    """Return softmax(q kᵀ * scale + blocked) v by the backend's own attention, or None.
+
+    On a GPU it never holds the scores of all tokens; the others compute what the layers
+    would. None is returned where weights are dropped, where keys have another size than
+    values, and where `has_whole_attention` says so.
+
+    Args:
+        q: (B, N, T, K).
+        k: (B, N, S, K).
+        v: (B, N, S, H).
+        scale: A factor.
+        blocked: As for `attention_weights`, of rank 4.
+        dropout: Of the weights.
+        training: Whether dropout is on.
+
+    Returns:
+        (B, T, N, H).
+    """
+    dropped = bool(training) and dropout.rate > 0
+    if dropped or k.shape[-1] != v.shape[-1] or not has_whole_attention():
+        return None
+    queries, keys = q.shape[2], k.shape[2]
+    # cuDNN has gradients for even numbers of tokens only.
+    if training and (queries % 2 or keys % 2):
+        return None
+    # Added as the originals do, not given as a boolean mask: a row without any key then
+    # has the weights of the layers, where minus infinity would make them NaN.
+    # cuDNN wants it for every query; heads share it, so it is small beside the scores.
+    bias = ops.broadcast_to(blocked, (*blocked.shape[:2], queries, keys))
+    in_jax = keras.backend.backend() == "jax"
+    return ops.dot_product_attention(
+        *(ops.transpose(x, (0, 2, 1, 3)) for x in (q, k, v)),
+        bias=ops.cast(bias, q.dtype),
+        scale=scale,
+        # None: JAX's is taken if it can be. torch chooses by itself, and what Keras
+        # would ask it breaks the graphs of `torch.compile`.
+        flash_attention=keras.config.is_flash_attention_enabled() if in_jax else False,
+    )
+
+
+def has_whole_attention() -> bool:
+    """Return whether the backend's own attention is of use: in torch and JAX.
+
+    TensorFlow has none: Keras writes products and softmax there as our layers do, but
+    without their kernels. On a TPU, Keras' call of JAX's kernel drops what is added.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return not keras.distribution.list_devices()[0].startswith("tpu")
+    return backend == "torch"

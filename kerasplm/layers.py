@@ -16,8 +16,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasplm import fused
 from kerasplm.config import BaseConfig, Config
-from kerasplm.fused import Dropout, add_norm, attention_weights, dense_gelu, gelu
 from kerasplm.masks import MASK_VALUE
 from kerasplm.relative import by_distance, by_key, rotate
 
@@ -36,7 +36,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def activate(name: str, x: Tensor, training: bool | None = None) -> Tensor:
     """Apply the activation of that name; in training by one kernel if there is one."""
     if name.startswith("gelu"):
-        return gelu(x, name == "gelu_tanh", training)
+        return fused.gelu(x, name == "gelu_tanh", training)
     return ACTIVATIONS[name](x)
 
 
@@ -111,7 +111,7 @@ class Attention(ConfiguredLayer):
         self.key = self.dense(keys, "key")
         self.value = self.dense(config.hidden_size, "value")
         self.output_dense = self.dense(config.hidden_size, "output")
-        self.dropout = Dropout(config.attention_probs_dropout_prob)
+        self.dropout = fused.Dropout(config.attention_probs_dropout_prob)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the four projections."""
@@ -128,7 +128,8 @@ class Attention(ConfiguredLayer):
         projected: tuple[Tensor, Tensor, Tensor] | None = None,
         layout: Any = None,
         first_only: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+        return_scores: bool = True,
+    ) -> tuple[Tensor, Tensor | None]:
         """Attend within (B, T, D).
 
         Args:
@@ -140,6 +141,7 @@ class Attention(ConfiguredLayer):
             projected: What `project` returned, if it was called already.
             layout: None or what `fused.packed` returned.
             first_only: Whether only the first token attends: T of the result is 1.
+            return_scores: Whether scores are looked at. They may be None if not.
 
         Returns:
             (B, T, D), and the scores (B, N, T, S) scaled and masked, before softmax.
@@ -150,18 +152,20 @@ class Attention(ConfiguredLayer):
             attention_mask = attention_mask[:, :, :1]
             if relative is not None:  # the distances from the first token on
                 relative = relative[ops.shape(k)[2] - 1 :]
+        blocked = (1.0 - ops.cast(attention_mask, "float32")) * MASK_VALUE
+        given = (config.key_size**-0.5, blocked, self.dropout)
+        # One query has few scores; the others need what lies between the products.
+        if not (return_scores or first_only) and relative is None and layout is None:
+            out = fused.whole_attention(q, k, v, *given, training)
+            if out is not None:
+                return self._joined(out), None
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # [B, N, T, S]
         if relative is not None:
             found = ops.matmul(q, ops.transpose(relative))
             scores += found if first_only else by_key(found)
         # Softmax in float32: float16 cannot tell large scores apart.
-        weights, scores = attention_weights(
-            ops.cast(scores, "float32"),
-            config.key_size**-0.5,
-            (1.0 - ops.cast(attention_mask, "float32")) * MASK_VALUE,
-            self.dropout,
-            x.dtype,
-            training,
+        weights, scores = fused.attention_weights(
+            ops.cast(scores, "float32"), *given, x.dtype, training
         )
         out = ops.matmul(weights, v)  # [B, N, T, H]
         if relative is not None:
@@ -169,9 +173,7 @@ class Attention(ConfiguredLayer):
             out += ops.matmul(shares, relative)
         if layout is not None and not first_only:
             return self.output_dense(layout.joined(out)), scores
-        out = ops.transpose(out, (0, 2, 1, 3))
-        out = ops.reshape(out, (ops.shape(out)[0], -1, config.hidden_size))
-        return self.output_dense(out), scores
+        return self._joined(ops.transpose(out, (0, 2, 1, 3))), scores
 
     def project(
         self,
@@ -196,6 +198,11 @@ class Attention(ConfiguredLayer):
                 rotary = rotary[0][:, :, :1], rotary[1][:, :, :1]
             q = rotate(q, rotary)
         return q, k, self._split(self.value(x), self.config.head_size, layout)
+
+    def _joined(self, x: Tensor) -> Tensor:
+        """Map what the heads found, (B, T, N, H), to (B, T, D)."""
+        x = ops.reshape(x, (ops.shape(x)[0], -1, self.config.hidden_size))
+        return self.output_dense(x)
 
     def _split(self, x: Tensor, size: int, layout: Any) -> Tensor:
         heads = self.config.num_attention_heads
@@ -270,7 +277,9 @@ class FeedForward(ConfiguredLayer):
         """Map (..., D) to (..., D)."""
         name = self.config.hidden_act
         if name.startswith("gelu"):
-            return self.outer(dense_gelu(self.inner, x, name == "gelu_tanh", training))
+            return self.outer(
+                fused.dense_gelu(self.inner, x, name == "gelu_tanh", training)
+            )
         return self.outer(ACTIVATIONS[name](self.inner(x)))
 
 
@@ -283,7 +292,7 @@ class Block(ConfiguredLayer):
         self.attention_norm = norm(config, "attention_norm")
         self.ffn = FeedForward(config)
         self.ffn_norm = norm(config, "ffn_norm")
-        self.dropout = Dropout(config.hidden_dropout_prob)
+        self.dropout = fused.Dropout(config.hidden_dropout_prob)
 
     def build(self, input_shape: Any = None) -> None:
         """Create all sub-layers."""
@@ -301,10 +310,12 @@ class Block(ConfiguredLayer):
         attend: Callable[..., tuple[Tensor, Tensor]] | None = None,
         layout: Any = None,
         first_only: bool = False,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        return_scores: bool = True,
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Return (B, T, D), the scores (B, N, T, S) and the last residual sum.
 
         `attend` is called in the place of the attention, which generation remembers.
+        Without `return_scores` these may be None.
         With `layout`, as for `Attention`, (N, D) takes the place of (B, T, D). With
         `first_only` all that is returned is of the first token, (B, 1, D).
         """
@@ -316,6 +327,7 @@ class Block(ConfiguredLayer):
             rotary=rotary,
             training=training,
             layout=layout,
+            return_scores=return_scores,
             **({"first_only": True} if first_only else {}),
         )
         if first_only:
@@ -326,7 +338,7 @@ class Block(ConfiguredLayer):
             x = x + self.dropout(f, training=training)
             return x, scores, x
         given = {"dropout": self.dropout, "training": training, "layout": layout}
-        x, _ = add_norm(x, a, self.attention_norm, **given)
+        x, _ = fused.add_norm(x, a, self.attention_norm, **given)
         f = self.ffn(x, training=training)
-        x, summed = add_norm(x, f, self.ffn_norm, **given)
+        x, summed = fused.add_norm(x, f, self.ffn_norm, **given)
         return x, scores, summed

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from kerasplm import fused
+from tests import whole_attention
+
 CORE = """
 import sys
 import numpy as np
@@ -75,6 +78,17 @@ for case in found:
 print(len(found), "cases")
 """
 
+ATTENTION = """
+import sys
+import keras
+from kerasplm import fused
+from tests.whole_attention import compare, compare_step
+assert keras.backend.backend() == sys.argv[1]
+assert fused.has_whole_attention()
+compare(setattr)
+compare_step(setattr)
+"""
+
 
 def run(code, backend):
     done = subprocess.run(
@@ -108,3 +122,24 @@ def test_core_trains(backend):
 @pytest.mark.parametrize("backend", installed("jax", "torch"))
 def test_backend_gives_the_golden_numbers(backend):
     assert "cases" in run(GOLDENS, backend)
+
+
+@pytest.mark.parametrize("backend", installed("jax", "torch"))
+def test_attention_of_the_backend_gives_the_numbers_of_the_layers(backend):
+    run(ATTENTION, backend)
+
+
+@pytest.fixture
+def forced(monkeypatch):
+    """Let TensorFlow take what is of no use there."""
+    assert not fused.has_whole_attention()
+    monkeypatch.setattr(fused, "has_whole_attention", lambda: True)
+    return monkeypatch.setattr
+
+
+def test_attention_of_keras_gives_the_numbers_of_the_layers(forced):
+    whole_attention.compare(forced)
+
+
+def test_attention_of_the_backend_is_used_where_it_can_be(forced):
+    whole_attention.check_choice(forced)
