@@ -44,6 +44,7 @@ from kerasplm.families import FAMILIES
 from kerasplm.files import write_bytes, write_json, write_text
 from kerasplm.finetuning import finetune
 from kerasplm.python_tokenizer import PythonTokenizer
+from kerasplm.report.pictures import as_png, new_figure
 from kerasplm.reporting import print_table
 from kerasplm.tasks import TASKS
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
@@ -235,9 +236,7 @@ def rows_of(bench: Bench, arms: Sequence[str], seeds: int) -> list[tuple[Any, ..
     speeds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(TURNS):
         for name, folders in runs.items():
-            first = folders[0]
-            model = bench.teacher if name == "teacher" else first / "model"
-            speeds[name].append(bench.speed(model))
+            speeds[name].append(bench.speed(folders[0] / "model"))
     slow = statistics.median(speeds["teacher"])
     found: list[tuple[Any, ...]] = []
     for name, folders in runs.items():
@@ -257,14 +256,8 @@ def rows_of(bench: Bench, arms: Sequence[str], seeds: int) -> list[tuple[Any, ..
 
 def draw(rows: Sequence[tuple[Any, ...]]) -> bytes:
     """Return the scores of the table as PNG: one panel per task."""
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     tasks = list(dict.fromkeys(row[0] for row in rows))
-    figure = Figure(figsize=(4.4 * len(tasks), 3.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(4.4 * len(tasks), 3.0)
     axes = figure.subplots(1, len(tasks), squeeze=False)[0]
     for task, axis in zip(tasks, axes, strict=True):
         names, scores, spreads = zip(
@@ -279,9 +272,7 @@ def draw(rows: Sequence[tuple[Any, ...]]) -> bytes:
         axis.margins(0.25)
         axis.set(title=task, xlabel="accuracy on the test set")
         axis.grid(alpha=0.3)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=80)
-    return out.getvalue()
+    return as_png(figure)
 
 
 def main() -> None:

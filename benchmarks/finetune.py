@@ -28,11 +28,11 @@ import sys
 from pathlib import Path
 
 from benchmarks.processes import last_line
+from benchmarks.shapes import SHAPES
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
 from kerasplm.tasks import TASKS
 
-SHAPES = {"base": (12, 768, 12, 3072), "tiny": (4, 312, 12, 1248)}
 SPLITS = {"lcqmc": ("dev", 128), "chnsenticorp": ("train", 256)}
 EPOCHS = 3  # of which the first one is not counted
 

@@ -28,10 +28,8 @@ import sys
 import tempfile
 
 from benchmarks.processes import last_line
+from benchmarks.shapes import SHAPES, WORDS
 from kerasplm.reporting import print_table
-
-SHAPES = {"base": (12, 768, 12, 3072), "tiny": (4, 312, 12, 1248)}
-WORDS = 21128
 
 START = """
 import json, os, sys, time

@@ -40,13 +40,12 @@ import numpy as np
 
 from benchmarks import gpu_libraries as libraries
 from benchmarks.processes import last_line
+from benchmarks.shapes import SHAPES, WORDS
 from kerasplm import Config
 from kerasplm.benchmarking.arithmetic import flops
 from kerasplm.files import write_json
 from kerasplm.reporting import print_table
 
-SHAPES = {"base": (12, 768, 12, 3072), "tiny": (4, 312, 12, 1248)}
-WORDS = 21128
 WORKS = ("inference", "training")
 NUMBERS = ("float32", "bfloat16", "float16")
 

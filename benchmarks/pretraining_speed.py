@@ -39,11 +39,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.processes import last_line
+from benchmarks.shapes import SHAPES, WORDS
 from kerasplm.python_tokenizer import PythonTokenizer
 from kerasplm.reporting import print_table
 
-SHAPES = {"base": (12, 768, 12, 3072), "tiny": (4, 312, 12, 1248)}
-WORDS, ROWS, TOKENS, MASKED = 21128, 8, 128, 20
+ROWS, TOKENS, MASKED = 8, 128, 20
 PACKED = "kerasplm, packed"
 
 START = """

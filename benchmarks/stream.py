@@ -39,6 +39,7 @@ from typing import Any
 
 from benchmarks import stream_peers as peers
 from benchmarks.processes import last_line
+from benchmarks.shapes import WORDS
 from kerasplm import Config, PythonTokenizer
 from kerasplm.benchmarking.arithmetic import flops
 from kerasplm.benchmarking.measuring import lengths_of
@@ -47,7 +48,7 @@ from kerasplm.benchmarking.texts import read
 from kerasplm.files import write_json
 from kerasplm.reporting import print_table
 
-WORDS, BATCH, LONGEST = 21128, 32, 128
+BATCH, LONGEST = 32, 128
 ORDERS = ("given", "sorted")
 
 

@@ -165,7 +165,7 @@ class Encoder(keras.Model):
             if padding_mask is None:
                 padding_mask = ops.ones_like(token_ids)
             elif skip_padding and hook is None and not return_attention_scores:
-                layout = packed(padding_mask)
+                layout = packed(padding_mask, self.config.num_attention_heads)
                 padding_mask = padding_mask if layout is None else layout.visible
             mask = masks.attention_mask(
                 self.config.attention, padding_mask, segment_ids

@@ -26,17 +26,21 @@ def kernels() -> Any:
     return tensorflow_kernels
 
 
-def packed(padding_mask: Tensor) -> Any:
+def packed(padding_mask: Tensor, heads: int) -> Any:
     """Return the layout that drops padding, or None if the backend cannot have it.
 
     XLA, and so a TPU, needs the number of tokens when it compiles.
+
+    Args:
+        padding_mask: (B, T), True = real token.
+        heads: Of the attention.
     """
     own = kernels()
     if own is None or own.under_xla():
         return None
     from kerasplm.tensorflow_packing import Packed
 
-    return Packed(padding_mask)
+    return Packed(padding_mask, heads)
 
 
 class Dropout(keras.layers.Dropout):

@@ -205,9 +205,9 @@ class Attention(ConfiguredLayer):
         return self.output_dense(x)
 
     def _split(self, x: Tensor, size: int, layout: Any) -> Tensor:
-        heads = self.config.num_attention_heads
         if layout is not None:
-            return layout.split(x, heads)
+            return layout.split(x)
+        heads = self.config.num_attention_heads
         x = ops.reshape(x, (ops.shape(x)[0], -1, heads, size))
         return ops.transpose(x, (0, 2, 1, 3))
 
@@ -328,7 +328,7 @@ class Block(ConfiguredLayer):
             training=training,
             layout=layout,
             return_scores=return_scores,
-            **({"first_only": True} if first_only else {}),
+            first_only=first_only,
         )
         if first_only:
             x, layout = first_token(x, layout), None

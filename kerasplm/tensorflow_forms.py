@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.util import _pywrap_util_port
 
-from kerasplm.tensorflow_kernels import under_xla
+from kerasplm.tensorflow_kernels import only_cpu, under_xla
 
 Tensor = Any
 
@@ -51,8 +51,7 @@ def joins_norm(x: Tensor) -> bool:
 
 @functools.cache
 def _has_library() -> bool:
-    kinds = {device.device_type for device in tf.config.list_physical_devices()}
-    return kinds == {"CPU"} and bool(_pywrap_util_port.IsMklEnabled())
+    return only_cpu() and bool(_pywrap_util_port.IsMklEnabled())
 
 
 def norm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:

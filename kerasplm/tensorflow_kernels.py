@@ -41,10 +41,15 @@ def under_xla() -> bool:
     return bool(control_flow_util.GraphOrParentsInXlaContext(graph))
 
 
+def only_cpu() -> bool:
+    """Tell whether there is nothing but a CPU to compute with."""
+    kinds = {device.device_type for device in tf.config.list_physical_devices()}
+    return kinds == {"CPU"}
+
+
 @functools.cache
 def _compiles() -> bool:
-    kinds = {device.device_type for device in tf.config.list_physical_devices()}
-    if kinds != {"CPU"}:
+    if not only_cpu():
         return False
     with tf.init_scope():
         try:

@@ -14,13 +14,14 @@ class Packed:
 
     Args:
         padding_mask: (B, T), True = real token.
+        heads: Of the attention.
 
     Attributes:
         visible: (B, T) boolean, the tokens that may be attended to: the real ones; of a
             row that has none, the first.
     """
 
-    def __init__(self, padding_mask: Tensor) -> None:
+    def __init__(self, padding_mask: Tensor, heads: int) -> None:
         mask = tf.cast(padding_mask, tf.bool)
         first = tf.range(tf.shape(mask)[1])[None] == 0
         self.visible = mask | (first & ~tf.reduce_any(mask, 1, keepdims=True))
@@ -29,8 +30,15 @@ class Packed:
         self._index = tf.cast(tf.where(flat)[:, 0], tf.int32)
         # A padded position reads the kept one before it; no one looks at it.
         self._place = tf.cumsum(tf.cast(flat, tf.int32)) - 1
-        shape = tf.shape(mask)
-        self._rows = (shape[0], shape[1])
+        rows, length = self._rows = tuple(tf.unstack(tf.shape(mask)))
+        row, self._position = self._index // length, self._index % length
+        # Where the vectors of heads stand in packed rows (B, heads, T), and in the
+        # heads (N, heads). All layers ask for the same.
+        self._heads, head = heads, tf.range(heads)
+        place = tf.reshape(self._place, [rows, 1, length])
+        self._in_rows = place * heads + head[:, None]
+        vector = (row * heads)[:, None] + head
+        self._in_heads = vector * length + self._position[:, None]
 
     def tokens(self, x: Tensor) -> Tensor:
         """Drop the padded positions of whole numbers (B or 1, T): (N,)."""
@@ -38,7 +46,7 @@ class Packed:
 
     def positions(self) -> Tensor:
         """Return the place of every token in its row (N,)."""
-        return self._index % self._rows[1]
+        return self._position
 
     def first(self, x: Tensor) -> Tensor:
         """Return the first token of every row of (N, D): (B, 1, D)."""
@@ -55,7 +63,7 @@ class Packed:
 
         return run(x)
 
-    def split(self, x: Tensor, heads: int) -> Tensor:
+    def split(self, x: Tensor) -> Tensor:
         """Turn (N, heads * H) into (B, heads, T, H).
 
         Padded positions hold anything finite. What is made of those must be dropped
@@ -64,7 +72,7 @@ class Packed:
 
         @tf.custom_gradient
         def run(x: Tensor) -> Any:
-            return self._split(x, heads), self._join
+            return self._split(x), self._join
 
         return run(x)
 
@@ -75,7 +83,7 @@ class Packed:
         def run(x: Tensor) -> Any:
             def gradient(dy: Tensor) -> Tensor:
                 kept = self._kept[:, None, :, None]
-                spread = self._split(dy, x.shape[1])
+                spread = self._split(dy)
                 return tf.where(kept, spread, tf.zeros((), dy.dtype))
 
             return self._join(x), gradient
@@ -87,16 +95,10 @@ class Packed:
     def _drop(self, x: Tensor) -> Tensor:
         return tf.gather(tf.reshape(x, [-1, x.shape[-1]]), self._index)
 
-    def _split(self, x: Tensor, heads: int) -> Tensor:
-        size = x.shape[-1] // heads
-        place = tf.reshape(self._place, [self._rows[0], 1, self._rows[1]])
-        at = place * heads + tf.range(heads)[:, None]
-        return tf.gather(tf.reshape(x, [-1, size]), at)
+    def _split(self, x: Tensor) -> Tensor:
+        size = x.shape[-1] // self._heads
+        return tf.gather(tf.reshape(x, [-1, size]), self._in_rows)
 
     def _join(self, x: Tensor) -> Tensor:
-        heads, size = x.shape[1], x.shape[3]
-        row, place = self._index // self._rows[1], self._index % self._rows[1]
-        at = (row * heads)[:, None] + tf.range(heads)
-        at = at * self._rows[1] + place[:, None]
-        found = tf.gather(tf.reshape(x, [-1, size]), at)
-        return tf.reshape(found, [-1, heads * size])
+        found = tf.gather(tf.reshape(x, [-1, x.shape[3]]), self._in_heads)
+        return tf.reshape(found, [-1, x.shape[1] * x.shape[3]])

@@ -48,7 +48,7 @@ def curves(history: History, title: str, metric: str, along: str = "epoch") -> b
         >>> png[1:4]
         b'PNG'
     """
-    figure = _figure(9, 3.4)
+    figure = new_figure(9, 3.4)
     from matplotlib.ticker import MaxNLocator
 
     for axis, what in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
@@ -73,7 +73,7 @@ def curves(history: History, title: str, metric: str, along: str = "epoch") -> b
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend()
-    return _png(figure)
+    return as_png(figure)
 
 
 def confusions(labels: Sequence[str], matrix: Any, title: str) -> bytes:
@@ -90,7 +90,7 @@ def confusions(labels: Sequence[str], matrix: Any, title: str) -> bytes:
     counts = np.asarray(matrix, "float64").reshape(len(labels), len(labels))
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     size = min(4.2 + 0.28 * len(labels), 11)
-    figure = _figure(size + 0.8, size)
+    figure = new_figure(size + 0.8, size)
     axis = figure.subplots()
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     bar = figure.colorbar(image, ax=axis, fraction=0.045)
@@ -115,7 +115,7 @@ def confusions(labels: Sequence[str], matrix: Any, title: str) -> bytes:
                     fontsize=8,
                     color="white" if share > 0.5 else "black",
                 )
-    return _png(figure)
+    return as_png(figure)
 
 
 def lengths(histogram: Mapping[str, Any], max_length: int, title: str) -> bytes:
@@ -129,14 +129,14 @@ def lengths(histogram: Mapping[str, Any], max_length: int, title: str) -> bytes:
     Returns:
         A PNG file.
     """
-    figure = _figure(5, 3)
+    figure = new_figure(5, 3)
     axis = figure.subplots()
     axis.stairs(histogram["counts"], histogram["edges"], fill=True, alpha=0.7)
     axis.axvline(max_length, color="tab:red", lw=1, label=f"max_length {max_length}")
     axis.set(xlabel="tokens", ylabel="inputs")
     _title(axis, title)
     axis.legend()
-    return _png(figure)
+    return as_png(figure)
 
 
 def comparison(rows: Sequence[tuple[str, float, float | None]], title: str) -> bytes:
@@ -149,7 +149,7 @@ def comparison(rows: Sequence[tuple[str, float, float | None]], title: str) -> b
     Returns:
         A PNG file.
     """
-    figure = _figure(7.5, 1.3 + 0.55 * len(rows))
+    figure = new_figure(7.5, 1.3 + 0.55 * len(rows))
     axis = figure.subplots()
     at = np.arange(len(rows))
     published = [(n, row[2]) for n, row in enumerate(rows) if row[2] is not None]
@@ -165,7 +165,7 @@ def comparison(rows: Sequence[tuple[str, float, float | None]], title: str) -> b
     axis.set(xlabel="percent", xlim=(min(0, axis.get_xlim()[0]), 108))
     _title(axis, title)
     axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def side_by_side(
@@ -182,7 +182,7 @@ def side_by_side(
         A PNG file.
     """
     count = len(measures)
-    figure = _figure(1.2 + 2.6 * count, 1.2 + 0.5 * len(names))
+    figure = new_figure(1.2 + 2.6 * count, 1.2 + 0.5 * len(names))
     panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
     at = np.arange(len(names))
     for axis, (measure, values) in zip(panels, measures.items(), strict=True):
@@ -194,7 +194,7 @@ def side_by_side(
     panels[0].set_yticks(at, labels, parse_math=False, fontproperties=_font(9))
     panels[0].invert_yaxis()
     figure.suptitle(_drawable(title), parse_math=False, fontproperties=_font(10))
-    return _png(figure)
+    return as_png(figure)
 
 
 def scaling(
@@ -212,7 +212,7 @@ def scaling(
     Returns:
         A PNG file.
     """
-    figure = _figure(1 + 4.5 * len(panels), 3.8)
+    figure = new_figure(1 + 4.5 * len(panels), 3.8)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (measure, lines) in zip(axes, panels.items(), strict=True):
         for n, (name, points) in enumerate(lines.items()):
@@ -228,10 +228,11 @@ def scaling(
         axis.grid(alpha=0.3)
         axis.legend(prop=_font(8))
     figure.suptitle(_drawable(title), parse_math=False, fontproperties=_font(10))
-    return _png(figure)
+    return as_png(figure)
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """Return a figure of so many inches that needs no screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -240,7 +241,8 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _png(figure: Any) -> bytes:
+def as_png(figure: Any) -> bytes:
+    """Return a picture of a figure."""
     out = io.BytesIO()
     # Without the version of matplotlib: the bytes depend on the data alone. "tight"
     # makes room for names that are longer than the layout expects.
