@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,13 @@ from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.starting import start
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks import Settings, Split, Task
-from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.cache import cached_features, length_statistics
-from kerasplm.tasks.features import Features, dataset_of
+from kerasplm.tasks.epochs import training_batches
+from kerasplm.tasks.features import Features
 from kerasplm.tasks.judging import Judge
 from kerasplm.tasks.optimizing import optimizer_of
 from kerasplm.tasks.saved import save_task
+from kerasplm.tasks.sharing import SharedRows, check_packing
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.vocabulary_tools import check_vocab
@@ -120,6 +121,8 @@ def train_prepared(
             trained; None trains the task's model.
     """
     model, task, settings = prepared.model, prepared.task, prepared.settings
+    if teach is not None and settings.packing:
+        raise ConfigError("packing is for fine-tuning, not for distillation")
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: expected a folder for the results, found a file")
@@ -164,6 +167,8 @@ def _trained(
     with computed_in(settings.precision, mixed=True):
         optimizer = optimizer_of(settings, -(-total // settings.accumulation))
         network = task.model(encoder, settings=settings, optimizer=optimizer)
+        if settings.packing:
+            check_packing(network, features["train"], settings)
         lesson = Lesson(network, network, features["train"])
         if teach is not None:
             lesson = teach(network, features, optimizer, settings)
@@ -227,26 +232,18 @@ def _print_data(
         share = f"{found.pop('full'):.1%}"
         rows.append((name, len(split), *found.values(), share))
     columns = ("split", "rows", "features", "mean", "median", "p95", "p99", "max")
+    if settings.packing:
+        shared = SharedRows(features["train"], settings.batch_size)
+        print(
+            f"{shared.batch_size} features share {shared.rows} rows of {shared.length} "
+            f"tokens, which are {shared.fill:.0%} full"
+        )
     title = f"{task.name}: tokens of a feature, at most {settings.max_length}"
     reporting.print_table(title, (*columns, "at the limit"), rows)
     for name, split in splits.items():
         for what, counts in (("left out", split.dropped), ("repaired", split.repaired)):
             for reason, count in counts.items():
                 print(f"{name}: {count} {what}: {reason}")
-
-
-def training_batches(
-    features: Features, settings: Settings, epoch: int, step: int
-) -> Any:
-    """Return all batches from (epoch, step) on; the order depends on nothing else."""
-
-    def plans() -> Iterator[Any]:
-        for n in range(epoch, settings.epochs):
-            seed = (settings.seed, n)
-            plan = batches_of(features.lengths, settings.batch_size, "shuffled", seed)
-            yield plan[step:] if n == epoch else plan, seed
-
-    return dataset_of(features, plans(), in_one_pass=True)
 
 
 def _check_fit(

@@ -88,3 +88,18 @@ def attention_mask(
     elif kind == "unilm":
         mask = ops.logical_and(mask, unilm(segment_ids))
     return mask
+
+
+def packed(kind: AttentionKind, pack_ids: Tensor, segment_ids: Tensor) -> Tensor:
+    """As `attention_mask`, for rows of several texts that do not see each other.
+
+    Args:
+        kind: As for `attention_mask`.
+        pack_ids: (B, T) int, 1, 2, ... for each text in a row, 0 for padding.
+        segment_ids: (B, T).
+
+    Returns:
+        (B, 1, T, T) boolean.
+    """
+    same = ops.equal(pack_ids[:, None, :, None], pack_ids[:, None, None, :])
+    return ops.logical_and(same, attention_mask(kind, pack_ids > 0, segment_ids))

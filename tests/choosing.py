@@ -4,8 +4,7 @@ import keras
 
 import kerasplm as plm
 from kerasplm.optimization import adamw
-from kerasplm.tasks.batching import batches_of
-from kerasplm.tasks.features import dataset_of
+from kerasplm.tasks.epochs import training_batches
 from kerasplm.tasks.judging import Judge
 
 _CHARS = (
@@ -55,18 +54,13 @@ def settings_of(task, **changes):
 
 def learn(task, rows, epochs, rate=1e-3, **changes):
     """Train on the rows; return the model and the judge that scores it."""
-    settings = settings_of(task, **changes)
+    settings = settings_of(task, epochs=epochs, **changes)
     features = task.features(task.engine.training_rows(rows), TOKENIZER, settings)
-    size = settings.batch_size
-    steps = epochs * -(-len(features) // size)
+    steps = epochs * -(-len(features) // settings.batch_size)
     network = task.model(
         encoder(), settings=settings, optimizer=adamw(rate, steps, warmup=5)
     )
-    plans = (
-        (batches_of(features.lengths, size, "shuffled", (0, n)), (0, n))
-        for n in range(epochs)
-    )
-    data = dataset_of(features, plans, in_one_pass=True)
+    data = training_batches(features, settings, 0, 0)
     network.fit(data, steps_per_epoch=steps, shuffle=False, verbose=0)
     return network, Judge(task, network, settings)
 

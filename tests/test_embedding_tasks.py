@@ -56,6 +56,13 @@ def test_a_model_as_it_is_can_be_scored():
         assert list(found) == [*names.split(), "examples", "loss"]
 
 
+@pytest.mark.parametrize("pooling", ["pooled", "cls", "mean", "first_last_mean"])
+def test_a_pooler_without_effect_is_not_trained(pooling):
+    network = TASK.model(encoder(), settings=settings_of(TASK, pooling=pooling))
+    trained = [weight.path for weight in network.trainable_variables]
+    assert any("pooler" in path for path in trained) == (pooling == "pooled")
+
+
 def literal_loss(vectors, scale=30.0):
     """The loss as its formula stands: rows without themselves, softmax, partner."""
     total = 0.0

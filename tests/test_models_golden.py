@@ -9,6 +9,8 @@ import kerasplm as plm
 from kerasplm import checkpoint, losses
 from kerasplm.layers import ACTIVATIONS
 from kerasplm.relative import relative_table, rotations
+from kerasplm.shared_rows import encoded
+from kerasplm.tasks.sharing import first_fit
 from tests import golden
 from tests.golden import (
     HIDDEN,
@@ -338,3 +340,24 @@ def test_foreign_golden(case: Case):
     compared = Comparison(case, " (refused)")
     compared.count = 1
     compared.finish()
+
+
+@every("pretrain")
+def test_pretraining_in_shared_rows_golden(case: Case):
+    io, compare = case.io, Comparison(case)
+    batch = case.batch()
+    real = np.asarray(batch["padding_mask"], bool)
+    length = real.shape[1]
+    starts = first_fit(real.sum(1), length)
+    places = np.full(starts.max() // length * length + length, -1)
+    text, token = np.nonzero(real)
+    number = real.cumsum(1)[real] - 1
+    places[starts[text] + number] = text * length + token
+    shared = batch | {"shared_rows": places.reshape(-1, length)}
+    encoder = plm.load(case.folder)
+    out = encoded(encoder, shared, return_hidden_states=True)
+    layers = zip(out["hidden_states"][1:], io["all_encoder_layers"], strict=True)
+    for n, (ours, theirs) in enumerate(layers):
+        compare(f"real tokens of layer {n}", ours.numpy()[real], theirs[real], HIDDEN)
+    compare("pooled", out["pooled_output"], io["pooled_output"], HIDDEN)
+    compare.finish()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kerasplm as plm
+from kerasplm import precision, tensorflow_kernels
 from kerasplm.errors import ConfigError
 from tests.asking import encoder, texts, tokenizer, write
 from tests.models import tiny_seq2seq
@@ -19,16 +20,16 @@ def place(tmp_path_factory):
     return write(plm.Classifier(encoder(), ["差", "好"]), folder)
 
 
-@pytest.mark.parametrize("precision", HALF)
-def test_weights_and_answers(place, precision):
+@pytest.mark.parametrize("dtype", HALF)
+def test_weights_and_answers(place, dtype):
     full = plm.load(place, heads="task")
-    half = plm.load(place, heads="task", precision=precision)
+    half = plm.load(place, heads="task", precision=dtype)
     assert keras.config.dtype_policy().name == "float32"
     assert {w.dtype for w in full.weights if "seed" not in w.path} == {"float32"}
-    assert {w.dtype for w in half.weights if "seed" not in w.path} == {precision}
+    assert {w.dtype for w in half.weights if "seed" not in w.path} == {dtype}
     batch = tokenizer()(texts(20), max_length=16)
     found, wanted = keras.ops.cast(half(batch), "float32"), full(batch)
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=HALF[precision])
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=HALF[dtype])
     assert not np.array_equal(found, wanted)
 
 
@@ -59,3 +60,23 @@ def test_it_is_checked(place):
         plm.load(place, precision="int4")
     with pytest.raises(ConfigError, match="precision: a model that is loaded already"):
         plm.pipeline("feature-extraction", encoder(), tokenizer(), precision="bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("flags", "warned"), [("avx512f avx512_bf16", False), ("avx512f fma", True)]
+)
+def test_a_processor_without_bfloat16_is_told(
+    flags, warned, tmp_path, monkeypatch, caplog
+):
+    file = tmp_path / "cpuinfo"
+    file.write_text(f"processor : 0\nflags : fpu {flags}\n")
+    monkeypatch.setattr(precision, "_PROCESSOR", file)
+    monkeypatch.setattr(tensorflow_kernels, "only_cpu", lambda: True)
+    precision._warn_of_slow_numbers.cache_clear()
+    for _ in range(2):
+        with precision.computed_in("bfloat16", mixed=True):
+            pass
+    precision._warn_of_slow_numbers.cache_clear()
+    assert len(caplog.records) == warned
+    if warned:
+        assert "float32 is faster" in caplog.text

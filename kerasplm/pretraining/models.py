@@ -69,12 +69,11 @@ def encoder_inputs(batch: Batch, encoder: Encoder) -> dict[str, Tensor]:
     """
     inputs = {name: batch[name] for name in INPUTS if name in batch}
     if "pack_ids" in batch:
-        packs = ops.cast(batch["pack_ids"], "int32")
-        same = ops.equal(packs[:, None, :, None], packs[:, None, None, :])
-        mask = masks.attention_mask(
-            encoder.config.attention, packs > 0, inputs["segment_ids"]
+        inputs["attention_mask"] = masks.packed(
+            encoder.config.attention,
+            ops.cast(batch["pack_ids"], "int32"),
+            inputs["segment_ids"],
         )
-        inputs["attention_mask"] = ops.logical_and(same, mask)
     return inputs
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import keras
 
+from kerasplm import shared_rows
 from kerasplm.encoder import Encoder, Inputs
 from kerasplm.errors import ConfigError
 from kerasplm.idle_pooler import WithoutIdlePooler
@@ -76,6 +77,9 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
         self.pair = pair
         self.task = task
 
+    packable: ClassVar[bool] = True
+    """Whether it can be trained on texts that share rows (`kerasplm.shared_rows`)."""
+
     def parts(self) -> dict[str, keras.layers.Layer]:
         """Return the layers of the head by the names of the family tables.
 
@@ -99,10 +103,13 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
         """Call the encoder, without computing padding where nobody reads it.
 
         Args:
-            inputs: As for `Encoder`.
+            inputs: As for `Encoder`; or with `shared_rows`, as for
+                `kerasplm.shared_rows.encoded`.
             training: Whether dropout is on.
             **asked: Other arguments of `Encoder.call`.
         """
+        if shared_rows.NAME in inputs:
+            return shared_rows.encoded(self.encoder, inputs, training, **asked)
         asked["skip_padding"] = not self.scores_padding or _real_only.get()
         return self.encoder(inputs, training=training, **asked)
 

@@ -82,6 +82,11 @@ class SentenceEncoder(TaskModel):
         self.scale = float(scale)
         self.built = True
 
+    @property
+    def trains_pooler(self) -> bool:
+        """Whether the vectors are the pooled ones."""
+        return self.pooling == "pooled"
+
     def parts(self) -> dict[str, keras.layers.Layer]:
         """Return no layers: all weights are the encoder's."""
         return {}

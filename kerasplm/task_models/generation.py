@@ -57,6 +57,7 @@ class TextGenerator(TaskModel):
 
     kind = "generation"
     pooled = False
+    packable = False
 
     def __init__(
         self,

@@ -93,6 +93,7 @@ class SpanExtractor(TaskModel):
 
     kind = "span"
     pooled = False
+    packable = False
 
     def __init__(
         self,

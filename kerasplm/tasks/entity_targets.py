@@ -44,6 +44,7 @@ class SpanTargets(Targets):
     starts: np.ndarray
     types: np.ndarray
     signature: ClassVar[Any] = tf.TensorSpec([None, None, None, 2], tf.int32)
+    fixed: ClassVar[bool] = False
 
     def batch(self, chosen: np.ndarray, length: int, rng: np.random.Generator) -> Any:
         """Return (B, N, P, 2) int32, filled up with (0, 0); P is at least 1."""

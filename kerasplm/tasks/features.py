@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +10,17 @@ import tensorflow as tf
 from kerasplm.tasks.targets import Targets, places_in
 
 Plan = list[np.ndarray]
+
+
+class Batches(Protocol):
+    """What `dataset_of` takes: `Features`, or features in another layout."""
+
+    @property
+    def signature(self) -> Any:
+        """Shapes and types of a batch, for `tf.data`."""
+
+    def batch(self, chosen: np.ndarray, rng: np.random.Generator) -> Any:
+        """Return inputs, or (inputs, targets)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,21 +89,30 @@ class Features:
         places = self.places[self.span(feature)][start:end]
         return (int(places[0, 0]), int(places[-1, 1])) if len(places) else (-1, -1)
 
-    def inputs(self, chosen: np.ndarray) -> dict[str, np.ndarray]:
+    def inputs(
+        self, chosen: np.ndarray, length: int | None = None
+    ) -> dict[str, np.ndarray]:
         """Return the features padded to the longest of them.
+
+        Args:
+            chosen: Numbers of the features.
+            length: T, if all batches shall have one shape.
 
         Returns:
             `token_ids`, `segment_ids`, `padding_mask` and, if there is one,
             `allowed_mask`, all (B, T); or (B, C, T) for C choices. Choices that are
-            empty in all of these features are left out.
+            empty in all of these features are left out, if no length is given.
         """
         if self.choices:
             filled = np.diff(self.starts).reshape(-1, self.choices)[chosen] > 0
-            many = np.arange(max(filled.sum(1).max(initial=0), 1))
+            count = self.choices if length else max(filled.sum(1).max(initial=0), 1)
+            many = np.arange(count)
             sequences = (chosen[:, None] * self.choices + many).reshape(-1)
         else:
             sequences = chosen
         at, mask = places_in(self.starts, sequences)
+        if length:
+            mask = np.pad(mask, ((0, 0), (0, length - mask.shape[1])))
         token_ids = np.full(mask.shape, self.pad_id, "int32")
         segment_ids = np.zeros(mask.shape, "int32")
         token_ids[mask] = self.token_ids[at]
@@ -110,19 +130,25 @@ class Features:
             inputs = {name: x.reshape(shape) for name, x in inputs.items()}
         return inputs
 
-    def batch(self, chosen: np.ndarray, rng: np.random.Generator | None = None) -> Any:
+    def batch(
+        self,
+        chosen: np.ndarray,
+        rng: np.random.Generator | None = None,
+        length: int | None = None,
+    ) -> Any:
         """Return inputs, or (inputs, targets) if there are targets.
 
         Args:
             chosen: Numbers of the features.
             rng: For targets that are drawn anew; default draws the same each time.
+            length: As for `inputs`.
         """
-        inputs = self.inputs(chosen)
+        inputs = self.inputs(chosen, length)
         if self.targets is None:
             return inputs
         rng = np.random.default_rng(0) if rng is None else rng
-        length = inputs["token_ids"].shape[-1]
-        targets = self.targets.batch(chosen, length, rng)
+        width = inputs["token_ids"].shape[-1]
+        targets = self.targets.batch(chosen, width, rng)
         told = {name: targets[name] for name in self.targets.teacher}
         return inputs | told, targets
 
@@ -177,7 +203,7 @@ def _flat(rows: Iterable[Sequence[int]], dtype: str) -> np.ndarray:
 
 
 def dataset_of(
-    features: Features,
+    features: Batches,
     epochs: Iterable[tuple[Plan, Sequence[int]]],
     in_one_pass: bool = False,
 ) -> tf.data.Dataset:

@@ -31,6 +31,10 @@ class Settings:
             all the same.
         ema: Decay of the moving average of the weights that is evaluated and saved;
             None takes the weights themselves.
+        packing: Whether texts share rows, so that all batches have one shape, which
+            XLA needs; see `kerasplm.tasks.sharing`.
+        jit: Compile the steps with XLA, which needs packing; None does so if there is
+            packing and an accelerator.
         accumulation: Batches whose gradients are averaged for one update.
         precision: "float32", "bfloat16" or "float16" for the activations; weights
             are float32.
@@ -75,6 +79,8 @@ class Settings:
     clip_norm: float | None = 1.0
     layer_decay: float | None = None
     ema: float | None = None
+    packing: bool = False
+    jit: bool | None = None
     accumulation: int = 1
     precision: str = "float32"
     method: str | None = None
@@ -111,6 +117,10 @@ class Settings:
             )
         if not 0 <= self.warmup <= 1:
             raise ConfigError(f"warmup must be in [0, 1]. Received: {self.warmup}")
+        if self.jit and not self.packing:
+            raise ConfigError(
+                "jit needs packing: XLA would compile again for every other length"
+            )
         self._check_names()
         for name in ("dropout", "head_dropout", "ema", "weight_decay"):
             value = getattr(self, name)

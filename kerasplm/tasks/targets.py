@@ -21,6 +21,8 @@ class Targets:
     teacher: ClassVar[tuple[str, ...]] = ()
     """Names of the targets, if they are a dictionary, that the model takes as inputs
     too: what it would have to find first, such as the begin of an answer."""
+    fixed: ClassVar[bool] = True
+    """Whether all batches of as many features and tokens have one shape."""
 
     def batch(self, chosen: np.ndarray, length: int, rng: np.random.Generator) -> Any:
         """Return the targets of some features, padded to a length of T tokens.

@@ -13,13 +13,15 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError
 from kerasplm.optimization import AdamW
 from kerasplm.task_models import Classifier, TaskModel
-from kerasplm.tasks.batching import Order, batches_of
+from kerasplm.tasks.batching import Order
+from kerasplm.tasks.epochs import layout_of
 from kerasplm.tasks.features import Features, dataset_of
 from kerasplm.tasks.formats import Format
 from kerasplm.tasks.kinds import KINDS, Kind
 from kerasplm.tasks.optimizing import method_of
 from kerasplm.tasks.recipe import identity, published
 from kerasplm.tasks.settings import Settings
+from kerasplm.tasks.sharing import compiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,6 +225,7 @@ class Task:
         max_length: int | None = None,
         order: Order | None = None,
         seed: int = 0,
+        packing: bool = False,
     ) -> tf.data.Dataset:
         """Return a split as batches for `fit`, `evaluate` or `predict`.
 
@@ -238,22 +241,32 @@ class Task:
                 together, another order each epoch), "length" (sorted), or "file"
                 (default otherwise).
             seed: Of the random order.
+            packing: Whether all batches have one shape and their texts share rows, in
+                a random order and with some texts twice to fill the last batch; see
+                `kerasplm.tasks.sharing`.
 
         Returns:
             Batches of (inputs, targets), or of inputs if the file has no answers;
-            inputs are `token_ids`, `segment_ids`, `padding_mask`, all (B, T).
+            inputs are `token_ids`, `segment_ids`, `padding_mask`, all (B, T), and with
+            packing `shared_rows` (R, T).
+
+        Raises:
+            PLMError: The file is missing or broken, or packing does not go with the
+                kind of task or the order.
         """
         settings = self.settings(batch_size=batch_size, max_length=max_length)
         features = self.features(self.rows(path, split).rows, tokenizer, settings)
         order = order or ("shuffled" if split == "train" else "file")
-        lengths, size = features.lengths, settings.batch_size
+        size = settings.batch_size
+        if packing and order != "shuffled":
+            raise ConfigError(f"packing needs order='shuffled'. Received: {order!r}")
+        source, plan_of = layout_of(features, size, order, packing)
 
         def plans() -> Iterator[Any]:
             for epoch in itertools.count():
-                seeds = (seed, epoch)
-                yield batches_of(lengths, size, order, seeds), seeds
+                yield plan_of((seed, epoch)), (seed, epoch)
 
-        data = dataset_of(features, plans())
+        data = dataset_of(source, plans())
         count = -(-len(features) // size)
         return data.apply(tf.data.experimental.assert_cardinality(count))
 
@@ -288,8 +301,8 @@ class Task:
             optimizer=optimizer or AdamW(settings.learning_rate),
             method=method_of(settings.method),
             metrics=["accuracy"] if classes else None,
-            # The length of batches varies: XLA would compile again for each.
-            jit_compile=False,
+            # Without packing the length of batches varies: XLA would compile for each.
+            jit_compile=compiles(settings),
         )
         return model
 

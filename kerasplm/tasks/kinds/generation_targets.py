@@ -26,6 +26,7 @@ class TextTargets(Targets):
     starts: np.ndarray
     sources: np.ndarray
     teacher: ClassVar[tuple[str, ...]] = TEACHER
+    fixed: ClassVar[bool] = False
     signature: ClassVar[Any] = {
         "target_ids": tf.TensorSpec([None, None], tf.int32),
         "target_mask": tf.TensorSpec([None, None], tf.bool),

@@ -153,6 +153,7 @@ class GPLinkerTargets(RelationTargets):
     examples/task_relation_extraction_gplinker.py.
     """
 
+    fixed = False
     signature: ClassVar[Any] = {
         name: tf.TensorSpec([None, None, None, 2], tf.int32)
         for name in ("entities", "heads", "tails")
