@@ -2,14 +2,16 @@
 
     python -m benchmarks.finetune --data DIR --vocab VOCAB [--peers PYTHON]
         [--shape base] [--examples 256] [--runs 3] [--tasks lcqmc chnsenticorp]
+        [--numbers float32 bfloat16]
 
 DIR holds a folder `lcqmc` with dev.txt and one `chnsenticorp` with train.tsv. All
 train a network of the same shape from random weights on the same first examples, with
 the same vocabulary, batch size and limit of length, by AdamW with warm-up and clipping:
 kerasplm with its own batches (rows of similar length together, nothing computed on
 padding) and with texts that share rows of one shape (`packing`), transformers with
-batches in random order padded to their longest row (`DataCollatorWithPadding`),
-keras-hub as its preprocessor pads, to the limit.
+batches padded to their longest row (`DataCollatorWithPadding`), in random order and
+with rows of similar length together (`LengthGroupedSampler`), keras-hub as its
+preprocessor pads, to the limit.
 
 Each is run in processes of its own, all in turn. An epoch is timed from the second one
 on, so that nobody's tracing or compiling counts; tokenization counts where the library
@@ -61,7 +63,7 @@ from kerasplm.tasks.epochs import training_batches
 task = plm.TASKS[job["task"]]
 settings = task.settings(batch_size=size, max_length=limit, epochs=epochs,
                          packing=PACKING,
-                         precision=job["precision"] or "float32")
+                         precision=job["numbers"])
 rows = [TextRow(n, text, pairs and pairs[n], labels[n]) for n, text in enumerate(texts)]
 features = task.features(rows, plm.Tokenizer(job["vocab"]), settings)
 with computed_in(settings.precision, mixed=True):
@@ -82,12 +84,17 @@ TRANSFORMERS = """
 import torch
 from transformers import (BertConfig, BertForSequenceClassification, BertTokenizerFast,
                           DataCollatorWithPadding, get_linear_schedule_with_warmup)
+from transformers.trainer_pt_utils import LengthGroupedSampler
 torch.manual_seed(0)
 tokenizer = BertTokenizerFast(job["vocab"])
 rows = tokenizer(texts, pairs, truncation=True, max_length=limit)
 data = [{"labels": int(labels[n]), **{k: v[n] for k, v in rows.items()}}
         for n in range(len(texts))]
-loader = torch.utils.data.DataLoader(data, size, shuffle=True,
+sampler = None
+if GROUPED:
+    lengths = [len(one["input_ids"]) for one in data]
+    sampler = LengthGroupedSampler(size, lengths=lengths)
+loader = torch.utils.data.DataLoader(data, size, shuffle=not GROUPED, sampler=sampler,
                                      collate_fn=DataCollatorWithPadding(tokenizer))
 model = BertForSequenceClassification(BertConfig(vocab_size=job["vocab_size"],
     hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
@@ -95,7 +102,7 @@ model = BertForSequenceClassification(BertConfig(vocab_size=job["vocab_size"],
 model.train()
 optimizer = torch.optim.AdamW(model.parameters(), 2e-5, weight_decay=0.01)
 schedule = get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
-mixed = torch.autocast("cpu", torch.bfloat16, enabled=job["precision"] is not None)
+mixed = torch.autocast("cpu", torch.bfloat16, enabled=job["numbers"] != "float32")
 for _ in range(epochs):
     begin = time.perf_counter()
     for batch in loader:
@@ -111,8 +118,8 @@ for _ in range(epochs):
 
 KERAS_HUB = """
 import keras, keras_hub, tensorflow as tf
-if job["precision"]:
-    keras.config.set_dtype_policy("mixed_" + job["precision"])
+if job["numbers"] != "float32":
+    keras.config.set_dtype_policy("mixed_" + job["numbers"])
 tokenizer = keras_hub.models.BertTokenizer(job["vocab"], lowercase=True)
 prepare = keras_hub.models.BertTextClassifierPreprocessor(tokenizer, limit)
 backbone = keras_hub.models.BertBackbone(vocabulary_size=job["vocab_size"],
@@ -135,7 +142,11 @@ OURS = {
     "kerasplm": KERASPLM.replace("PACKING", "False"),
     "kerasplm, shared rows": KERASPLM.replace("PACKING", "True"),
 }
-PEERS = {"transformers": TRANSFORMERS, "keras-hub": KERAS_HUB}
+PEERS = {
+    "transformers": TRANSFORMERS.replace("GROUPED", "False"),
+    "transformers, by length": TRANSFORMERS.replace("GROUPED", "True"),
+    "keras-hub": KERAS_HUB,
+}
 
 
 def job_of(args: argparse.Namespace, name: str) -> tuple[dict, int]:
@@ -176,18 +187,19 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="base")
     parser.add_argument("--examples", type=int, default=256)
     parser.add_argument("--runs", type=int, default=3)
+    both = ["float32", "bfloat16"]
+    parser.add_argument("--numbers", nargs="+", choices=both, default=both)
     parser.add_argument("--tasks", nargs="+", choices=SPLITS, default=list(SPLITS))
     args = parser.parse_args()
     for name in args.tasks:
         job, tokens = job_of(args, name)
         found: dict[tuple[str, str], list[float]] = {}
         for _ in range(args.runs):
-            for precision in (None, "bfloat16"):
+            for numbers in args.numbers:
                 for label, code in {**OURS, **(PEERS if args.peers else {})}.items():
                     python = sys.executable if label in OURS else args.peers
-                    key = (label, precision or "float32")
-                    seconds = measure(python, code, {**job, "precision": precision})
-                    found.setdefault(key, []).extend(seconds)
+                    seconds = measure(python, code, {**job, "numbers": numbers})
+                    found.setdefault((label, numbers), []).extend(seconds)
         medians = {key: statistics.median(times) for key, times in found.items()}
         peers = {key: s for key, s in medians.items() if key[0] in PEERS}
         best = {

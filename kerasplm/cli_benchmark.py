@@ -19,7 +19,7 @@ def benchmark(
         typer.Argument(
             help="Names from `kerasplm list`, folders, checkpoint prefixes, archives; "
             "or shapes with random weights: base, small, tiny, albert-tiny, "
-            "electra-small. Default: tiny.",
+            "electra-small, nezha. Default: tiny.",
             metavar="[MODEL]...",
         ),
     ] = None,

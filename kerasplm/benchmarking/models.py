@@ -19,6 +19,7 @@ SHAPES = MappingProxyType(
         "tiny": "roberta-tiny-zh.zhuiyi",
         "albert-tiny": "albert-tiny-zh.brightmart",
         "electra-small": "electra-small-zh.hfl",
+        "nezha": "nezha-base-zh.huawei",
     }
 )
 _FIRST, _LAST = 0x4E00, 0x9FA5
