@@ -10,8 +10,8 @@ the same vocabulary, batch size and limit of length, by AdamW with warm-up and c
 kerasplm with its own batches (rows of similar length together, nothing computed on
 padding) and with texts that share rows of one shape (`packing`), transformers with
 batches padded to their longest row (`DataCollatorWithPadding`), in random order and
-with rows of similar length together (`LengthGroupedSampler`), keras-hub as its
-preprocessor pads, to the limit.
+with rows of similar length together (`get_length_grouped_indices` over 50 batches, as
+kerasplm), keras-hub as its preprocessor pads, to the limit.
 
 Each is run in processes of its own, all in turn. An epoch is timed from the second one
 on, so that nobody's tracing or compiling counts; tokenization counts where the library
@@ -84,16 +84,19 @@ TRANSFORMERS = """
 import torch
 from transformers import (BertConfig, BertForSequenceClassification, BertTokenizerFast,
                           DataCollatorWithPadding, get_linear_schedule_with_warmup)
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
 torch.manual_seed(0)
 tokenizer = BertTokenizerFast(job["vocab"])
 rows = tokenizer(texts, pairs, truncation=True, max_length=limit)
 data = [{"labels": int(labels[n]), **{k: v[n] for k, v in rows.items()}}
         for n in range(len(texts))]
-sampler = None
-if GROUPED:
-    lengths = [len(one["input_ids"]) for one in data]
-    sampler = LengthGroupedSampler(size, lengths=lengths)
+class ByLength(torch.utils.data.Sampler):
+    def __len__(self):
+        return len(data)
+    def __iter__(self):
+        lengths = [len(one["input_ids"]) for one in data]
+        return iter(get_length_grouped_indices(lengths, size, mega_batch_mult=50))
+sampler = ByLength() if GROUPED else None
 loader = torch.utils.data.DataLoader(data, size, shuffle=not GROUPED, sampler=sampler,
                                      collate_fn=DataCollatorWithPadding(tokenizer))
 model = BertForSequenceClassification(BertConfig(vocab_size=job["vocab_size"],

@@ -26,12 +26,12 @@ from kerasplm.starting import start
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks import Settings, Split, Task
 from kerasplm.tasks.cache import cached_features, length_statistics
-from kerasplm.tasks.epochs import training_batches
+from kerasplm.tasks.epochs import compiles, training_batches
 from kerasplm.tasks.features import Features
 from kerasplm.tasks.judging import Judge
 from kerasplm.tasks.optimizing import optimizer_of
 from kerasplm.tasks.saved import save_task
-from kerasplm.tasks.sharing import SharedRows, check_packing
+from kerasplm.tasks.sharing import SharedRows
 from kerasplm.tokenizing import load_tokenizer, save_tokenizer
 from kerasplm.training import TrainingState, fit_on
 from kerasplm.vocabulary_tools import check_vocab
@@ -167,8 +167,7 @@ def _trained(
     with computed_in(settings.precision, mixed=True):
         optimizer = optimizer_of(settings, -(-total // settings.accumulation))
         network = task.model(encoder, settings=settings, optimizer=optimizer)
-        if settings.packing:
-            check_packing(network, features["train"], settings)
+        network.jit_compile = compiles(settings, features["train"])
         lesson = Lesson(network, network, features["train"])
         if teach is not None:
             lesson = teach(network, features, optimizer, settings)
@@ -203,6 +202,7 @@ def _trained(
         verbose=verbose,
     )
     state.load_best(lesson.model)
+    network.jit_compile = False  # for `predict`, whose batches have any shape
     result = Result(network, {}, state.history, state.seconds, folder)
     if lesson.evaluate is not None:
         result.scores["dev"] = dict(lesson.evaluate())
@@ -235,8 +235,8 @@ def _print_data(
     if settings.packing:
         shared = SharedRows(features["train"], settings.batch_size)
         print(
-            f"{shared.batch_size} features share {shared.rows} rows of {shared.length} "
-            f"tokens, which are {shared.fill:.0%} full"
+            f"train: {shared.batch_size} features share {shared.rows} rows of "
+            f"{shared.length} tokens, which are {shared.fill:.0%} full"
         )
     title = f"{task.name}: tokens of a feature, at most {settings.max_length}"
     reporting.print_table(title, (*columns, "at the limit"), rows)

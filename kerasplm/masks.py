@@ -90,7 +90,7 @@ def attention_mask(
     return mask
 
 
-def packed(kind: AttentionKind, pack_ids: Tensor, segment_ids: Tensor) -> Tensor:
+def within_texts(kind: AttentionKind, pack_ids: Tensor, segment_ids: Tensor) -> Tensor:
     """As `attention_mask`, for rows of several texts that do not see each other.
 
     Args:

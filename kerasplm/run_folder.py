@@ -15,8 +15,9 @@ from kerasplm.tasks import Settings, Split, Task, task_named, with_labels
 
 SETTINGS = "settings.json"
 RESULTS = "results.json"
-# Where files lie and how often something is saved do not change the result.
-_WITHOUT_EFFECT = ("train", "dev", "test", "cache", "save_steps")
+# Where files lie, how often something is saved and what compiles do not change what
+# is trained.
+_WITHOUT_EFFECT = ("train", "dev", "test", "cache", "save_steps", "jit")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +86,8 @@ def _facts_of(
     model: str | Path, task: Task, settings: Settings, splits: Mapping[str, Split]
 ) -> dict[str, Any]:
     choices = dataclasses.asdict(settings)
+    if not settings.packing:  # as runs of older versions have it
+        del choices["packing"]
     facts = {
         "task": task.name,
         "kind": [task.kind, task.pair, task.metric_name],

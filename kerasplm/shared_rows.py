@@ -57,7 +57,7 @@ def encoded(
     }
     given.setdefault("position_ids", ops.where(used, source % length, 0))
     segment_ids = given.get("segment_ids", ops.zeros_like(packs))
-    mask = masks.packed(encoder.config.attention, packs, segment_ids)
+    mask = masks.within_texts(encoder.config.attention, packs, segment_ids)
     out = encoder(
         given | {"attention_mask": mask},
         training=training,

@@ -17,6 +17,7 @@ import keras
 from kerasplm import Classifier, Config, Encoder, PretrainedModel
 from kerasplm import Seq2Seq, Seq2SeqConfig
 from kerasplm.heads import HEADS
+from kerasplm.shared_rows import encoded
 assert keras.backend.backend() == sys.argv[1], keras.backend.backend()
 axes = (
     {"position": "nezha"},
@@ -26,12 +27,20 @@ axes = (
     {"attention_key_size": 12, "attention": "causal", "type_vocab_size": 0},
 )
 ids = np.random.default_rng(0).integers(0, 50, (8, 9))
+# The first four tokens of two texts stand in one row.
+texts = {"token_ids": ids, "padding_mask": np.arange(9) < np.full((8, 1), 4)}
+places = np.full((4, 9), -1)
+places[:, :8] = (np.arange(8)[:, None] * 9 + np.arange(4)).reshape(4, 8)
 for n, fields in enumerate(axes):
     config = Config(vocab_size=50, hidden_size=24, num_hidden_layers=2,
                     num_attention_heads=4, intermediate_size=48, **fields)
     encoder = Encoder(config)
     out = PretrainedModel(encoder, HEADS)({"token_ids": ids, "mlm_positions": ids % 9})
     assert tuple(out["mlm_logits"].shape) == (8, 9, 50)
+    shared = encoded(encoder, texts | {"shared_rows": places})
+    pair = (keras.ops.convert_to_numpy(x["pooled_output"])
+            for x in (encoder(texts), shared))
+    np.testing.assert_allclose(*pair, rtol=0, atol=1e-5)
     if n > 1:
         continue
     model = Classifier(encoder, ["a", "b"])

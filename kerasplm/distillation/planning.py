@@ -80,6 +80,11 @@ def check_job(job: "DistillationJob") -> None:
         )
     if job.changes.get("method") is not None:
         raise ConfigError("a distillation is trained without another method")
+    # The teacher alone is fine-tuned.
+    stages = {k: v for k, v in job.stage_changes.items() if k != "teacher"}
+    for changes in (job.changes, *stages.values()):
+        if changes.get("packing") or changes.get("jit"):
+            raise ConfigError("packing and jit: for fine-tuning, not for distillation")
 
 
 def check_augmented(job: "DistillationJob") -> None:

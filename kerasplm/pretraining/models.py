@@ -69,7 +69,7 @@ def encoder_inputs(batch: Batch, encoder: Encoder) -> dict[str, Tensor]:
     """
     inputs = {name: batch[name] for name in INPUTS if name in batch}
     if "pack_ids" in batch:
-        inputs["attention_mask"] = masks.packed(
+        inputs["attention_mask"] = masks.within_texts(
             encoder.config.attention,
             ops.cast(batch["pack_ids"], "int32"),
             inputs["segment_ids"],

@@ -53,6 +53,9 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
     """Whether the head takes the pooled vector. If not, the pooler is not trained: it
     has no gradient."""
 
+    packable: ClassVar[bool] = True
+    """Whether it can be trained on texts that share rows (`kerasplm.shared_rows`)."""
+
     scores_padding: ClassVar[bool] = False
     """Whether the outputs hold numbers of padded positions, those of the original
     code where the model is called outside of `real_tokens_only`."""
@@ -76,9 +79,6 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
         self.labels = tuple(str(label) for label in labels)
         self.pair = pair
         self.task = task
-
-    packable: ClassVar[bool] = True
-    """Whether it can be trained on texts that share rows (`kerasplm.shared_rows`)."""
 
     def parts(self) -> dict[str, keras.layers.Layer]:
         """Return the layers of the head by the names of the family tables.

@@ -1,10 +1,12 @@
 """The batches of a training, epoch by epoch."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import tensorflow as tf
 
+from kerasplm.errors import ConfigError
 from kerasplm.tasks.batching import Order, batches_of
 from kerasplm.tasks.features import Batches, Features, Plan, dataset_of
 from kerasplm.tasks.sharing import SharedRows
@@ -13,25 +15,53 @@ if TYPE_CHECKING:
     from kerasplm.tasks.settings import Settings
 
 
-def layout_of(
-    features: Features, batch_size: int, order: Order, packing: bool
-) -> tuple[Batches, Callable[[Sequence[int]], Plan]]:
-    """Return what makes batches, and what chooses their features.
+class Layout(Batches, Protocol):
+    """Features as batches."""
+
+    def plan(self, seed: Sequence[int]) -> Plan:
+        """Return the features of each batch of an epoch."""
+
+
+class Padded:
+    """Batches of features, each padded to its longest one.
 
     Args:
         features: The features.
         batch_size: Features of a batch.
-        order: As for `batches_of`; without effect with packing.
-        packing: Whether texts share rows.
-
-    Returns:
-        For `dataset_of`; and a function of the seed of an epoch.
+        order: As for `batches_of`.
     """
-    if packing:
-        shared = SharedRows(features, batch_size)
-        return shared, shared.plan
-    lengths = features.lengths
-    return features, lambda seed: batches_of(lengths, batch_size, order, seed)
+
+    def __init__(self, features: Features, batch_size: int, order: Order) -> None:
+        self.features, self.batch_size, self.order = features, batch_size, order
+
+    @property
+    def signature(self) -> Any:
+        """Shapes and types of a batch, for `tf.data`."""
+        return self.features.signature
+
+    def plan(self, seed: Sequence[int]) -> Plan:
+        """Return the features of each batch of an epoch."""
+        lengths = self.features.lengths
+        return batches_of(lengths, self.batch_size, self.order, seed)
+
+    def batch(self, chosen: np.ndarray, rng: np.random.Generator) -> Any:
+        """Return inputs, or (inputs, targets)."""
+        return self.features.batch(chosen, rng)
+
+
+def layout_of(
+    features: Features, settings: "Settings", order: Order = "shuffled"
+) -> Layout:
+    """Return batches of features as some settings want them.
+
+    Raises:
+        ConfigError: Texts that share rows are wanted in an order that is not random.
+    """
+    if not settings.packing:
+        return Padded(features, settings.batch_size, order)
+    if order != "shuffled":
+        raise ConfigError(f"packing needs order='shuffled'. Received: {order!r}")
+    return SharedRows(features, settings.batch_size)
 
 
 def training_batches(
@@ -45,13 +75,34 @@ def training_batches(
         epoch: The first epoch, from 0 on.
         step: The first step in it, from 0 on.
     """
-    size, packing = settings.batch_size, settings.packing
-    source, plan_of = layout_of(features, size, "shuffled", packing)
+    layout = layout_of(features, settings)
 
     def plans() -> Iterator[Any]:
         for n in range(epoch, settings.epochs):
             seed = (settings.seed, n)
-            plan = plan_of(seed)
+            plan = layout.plan(seed)
             yield plan[step:] if n == epoch else plan, seed
 
-    return dataset_of(source, plans(), in_one_pass=True)
+    return dataset_of(layout, plans(), in_one_pass=True)
+
+
+def compiles(settings: "Settings", features: Features) -> bool:
+    """Return whether XLA compiles the steps of a training.
+
+    Args:
+        settings: The choices of the training.
+        features: To train on, with targets.
+
+    Raises:
+        ConfigError: It shall, but would have to do so again and again.
+    """
+    assert features.targets is not None
+    fixed = settings.packing and features.targets.fixed
+    if settings.jit and not fixed:
+        raise ConfigError(
+            "jit: the number of this decoder's targets varies, and XLA would compile "
+            "again for every other one"
+        )
+    if settings.jit is None:
+        return fixed and bool(tf.config.list_physical_devices("GPU"))
+    return settings.jit

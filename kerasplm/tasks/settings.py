@@ -34,7 +34,7 @@ class Settings:
         packing: Whether texts share rows, so that all batches have one shape, which
             XLA needs; see `kerasplm.tasks.sharing`.
         jit: Compile the steps with XLA, which needs packing; None does so if there is
-            packing and an accelerator.
+            packing and a GPU, for models that are compiled once.
         accumulation: Batches whose gradients are averaged for one update.
         precision: "float32", "bfloat16" or "float16" for the activations; weights
             are float32.

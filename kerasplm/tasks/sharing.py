@@ -4,9 +4,8 @@ Every batch has texts of all lengths, one of the shortest, one of the next, and 
 So the n-th text of each finds room in a place of its own, which is chosen once.
 """
 
-import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,55 +13,43 @@ import tensorflow as tf
 
 from kerasplm.errors import ConfigError
 from kerasplm.shared_rows import NAME
-from kerasplm.task_models import TaskModel
 from kerasplm.tasks.features import Features, Plan
-
-if TYPE_CHECKING:
-    from kerasplm.tasks.settings import Settings
 
 # Rows of a multiple of this suit vector units.
 _STEP = 8
 
 
-@dataclasses.dataclass(frozen=True)
 class SharedRows:
-    """Batches of features whose texts share rows.
+    """Batches of features whose texts share rows, for one device.
 
     Args:
         features: The features.
-        batch_size: B, features of a batch.
+        batch_size: B, features of a batch; all of them if there are fewer.
+
+    Attributes:
+        rows: R, rows of a batch.
+        length: L, tokens of a row: those of the longest text, rounded up.
+        steps: Batches of an epoch.
 
     Raises:
         ConfigError: There are no features.
     """
 
-    features: Features
-    batch_size: int
-
-    def __post_init__(self) -> None:
-        """Give each text of a batch its place."""
-        if not len(self.features):
+    def __init__(self, features: Features, batch_size: int) -> None:
+        count = len(features)
+        if not count:
             raise ConfigError("expected features to train on, found none")
-        lengths = np.sort(self.features.lengths)
+        self.features, self.batch_size = features, min(batch_size, count)
+        self.steps = -(-count // self.batch_size)
+        lengths = np.sort(features.lengths)
         # Texts that are taken twice to fill a batch move others to later places, never
         # to earlier ones: a place for the longest that can come is enough.
         last = np.arange(1, self.batch_size + 1) * self.steps - 1
-        sizes = lengths[np.minimum(last, len(lengths) - 1)]
-        sizes = np.repeat(sizes, max(self.features.choices, 1))
-        length = -(-int(sizes.max()) // _STEP) * _STEP
-        starts = first_fit(sizes, length)
-        object.__setattr__(self, "length", length)
-        object.__setattr__(self, "rows", int(starts.max()) // length + 1)
-        object.__setattr__(self, "_starts", starts)
-
-    length: int = dataclasses.field(init=False)
-    rows: int = dataclasses.field(init=False)
-    _starts: np.ndarray = dataclasses.field(init=False, repr=False)
-
-    @property
-    def steps(self) -> int:
-        """Batches of an epoch."""
-        return -(-len(self.features) // self.batch_size)
+        sizes = lengths[np.minimum(last, count - 1)]
+        sizes = np.repeat(sizes, max(features.choices, 1))
+        self.length = -(-int(sizes.max()) // _STEP) * _STEP
+        self._starts = first_fit(sizes, self.length)
+        self.rows = int(self._starts.max()) // self.length + 1
 
     @property
     def fill(self) -> float:
@@ -81,10 +68,12 @@ class SharedRows:
         """
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(self.features))
-        order = np.resize(order, self.steps * self.batch_size)
+        twice = np.arange(len(order)) < self.steps * self.batch_size - len(order)
+        # Beside each other, so that both seldom come into one batch.
+        order = np.repeat(order, 1 + twice)
         order = order[np.argsort(self.features.lengths[order], kind="stable")]
-        strata = order.reshape(self.batch_size, self.steps)
-        return list(rng.permuted(strata, axis=1).T)
+        parts = order.reshape(self.batch_size, self.steps)
+        return list(rng.permuted(parts, axis=1).T)
 
     def batch(self, chosen: np.ndarray, rng: np.random.Generator | None = None) -> Any:
         """Return what `Features.batch` does, with the input `shared_rows`.
@@ -141,34 +130,3 @@ def first_fit(sizes: np.ndarray, length: int) -> np.ndarray:
         starts[text] = row * length + used[row]
         used[row] += size
     return starts
-
-
-def check_packing(model: TaskModel, features: Features, settings: "Settings") -> None:
-    """Refuse packing where it does not go with the kind of task.
-
-    Args:
-        model: Compiled with the settings.
-        features: To train on, with targets.
-        settings: With packing.
-
-    Raises:
-        ConfigError: Packing, or compiling, is not for this model.
-    """
-    if not model.packable:
-        raise ConfigError(
-            f"packing is not for tasks of kind {model.kind!r}: their loss takes padded "
-            "positions into account, or their texts are written"
-        )
-    assert features.targets is not None
-    if compiles(settings) and not features.targets.fixed:
-        raise ConfigError(
-            f"jit=False is needed for this decoder of kind {model.kind!r}: the number "
-            "of its targets varies, and XLA would compile again for every other one"
-        )
-
-
-def compiles(settings: "Settings") -> bool:
-    """Return whether XLA compiles the steps of a training."""
-    if settings.jit is not None:
-        return settings.jit
-    return settings.packing and bool(tf.config.list_physical_devices("GPU"))

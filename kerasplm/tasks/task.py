@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasplm.errors import ConfigError
 from kerasplm.optimization import AdamW
-from kerasplm.task_models import Classifier, TaskModel
+from kerasplm.task_models import MODELS, Classifier, TaskModel
 from kerasplm.tasks.batching import Order
 from kerasplm.tasks.epochs import layout_of
 from kerasplm.tasks.features import Features, dataset_of
@@ -21,7 +21,6 @@ from kerasplm.tasks.kinds import KINDS, Kind
 from kerasplm.tasks.optimizing import method_of
 from kerasplm.tasks.recipe import identity, published
 from kerasplm.tasks.settings import Settings
-from kerasplm.tasks.sharing import compiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,10 +155,19 @@ class Task:
             recipe = {**stated.default, **self.recipe}
         chosen = {**{k: v for k, v in recipe.items() if k in known}, **self.options}
         recipe = {k: v for k, v in recipe.items() if k in fields}
-        return Settings(
+        settings = Settings(
             **{"family": family, **recipe, **common},
             options=self.engine.with_options({**chosen, **own}),
         )
+        self._check_packing(settings)
+        return settings
+
+    def _check_packing(self, settings: Settings) -> None:
+        if settings.packing and not MODELS[self.kind].packable:
+            raise ConfigError(
+                f"packing is not for tasks of kind {self.kind!r}: their loss takes "
+                "padded positions into account, or their texts are written"
+            )
 
     def chosen(self, settings: Settings) -> "Task":
         """Return the task with the options of some settings as its own."""
@@ -225,11 +233,11 @@ class Task:
         max_length: int | None = None,
         order: Order | None = None,
         seed: int = 0,
-        packing: bool = False,
+        packing: bool | None = None,
     ) -> tf.data.Dataset:
         """Return a split as batches for `fit`, `evaluate` or `predict`.
 
-        Batches are padded to their longest row only.
+        Batches are padded to their longest row only, if texts do not share rows.
 
         Args:
             path: As for `rows`.
@@ -241,9 +249,9 @@ class Task:
                 together, another order each epoch), "length" (sorted), or "file"
                 (default otherwise).
             seed: Of the random order.
-            packing: Whether all batches have one shape and their texts share rows, in
-                a random order and with some texts twice to fill the last batch; see
-                `kerasplm.tasks.sharing`.
+            packing: Whether texts share rows, so that all batches have one shape; they
+                are in a random order, and some come twice to fill the last batch. For
+                one device; see `kerasplm.tasks.sharing`. Default is the task's.
 
         Returns:
             Batches of (inputs, targets), or of inputs if the file has no answers;
@@ -254,20 +262,19 @@ class Task:
             PLMError: The file is missing or broken, or packing does not go with the
                 kind of task or the order.
         """
-        settings = self.settings(batch_size=batch_size, max_length=max_length)
+        settings = self.settings(
+            batch_size=batch_size, max_length=max_length, packing=packing
+        )
         features = self.features(self.rows(path, split).rows, tokenizer, settings)
         order = order or ("shuffled" if split == "train" else "file")
-        size = settings.batch_size
-        if packing and order != "shuffled":
-            raise ConfigError(f"packing needs order='shuffled'. Received: {order!r}")
-        source, plan_of = layout_of(features, size, order, packing)
+        layout = layout_of(features, settings, order)
 
         def plans() -> Iterator[Any]:
             for epoch in itertools.count():
-                yield plan_of((seed, epoch)), (seed, epoch)
+                yield layout.plan((seed, epoch)), (seed, epoch)
 
-        data = dataset_of(source, plans())
-        count = -(-len(features) // size)
+        data = dataset_of(layout, plans())
+        count = -(-len(features) // settings.batch_size)
         return data.apply(tf.data.experimental.assert_cardinality(count))
 
     def model(
@@ -295,14 +302,15 @@ class Task:
                 f"{type(encoder).__name__}"
             )
         settings = settings or self.settings(**changes)
+        self._check_packing(settings)
         model = self.engine.model(self, encoder, settings)
         classes = isinstance(model, Classifier) and len(model.labels) > 1
         model.compile(
             optimizer=optimizer or AdamW(settings.learning_rate),
             method=method_of(settings.method),
             metrics=["accuracy"] if classes else None,
-            # Without packing the length of batches varies: XLA would compile for each.
-            jit_compile=compiles(settings),
+            # The length of batches varies elsewhere: XLA would compile for each.
+            jit_compile=bool(settings.jit),
         )
         return model
 
