@@ -17,7 +17,7 @@ times as fast kerasplm is, and the share of the texts whose ids equal kerasplm's
 The others are run by interpreters of environments of their own:
 
     python -m venv hf && hf/bin/pip install torch transformers
-    python -m venv b4k && b4k/bin/pip install bert4keras "tensorflow<2.16" "keras<3"
+    python -m venv b4k && b4k/bin/pip install bert4keras==0.11.5 tensorflow-cpu==2.15.1
 """
 
 import argparse

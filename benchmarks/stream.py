@@ -24,7 +24,7 @@ The other libraries are run by interpreters of environments of their own:
     python -m venv hf && hf/bin/pip install torch transformers
     python -m venv ort && ort/bin/pip install torch transformers onnx onnxruntime
     python -m venv hub && hub/bin/pip install keras-hub tensorflow tensorflow-text
-    python -m venv b4k && b4k/bin/pip install bert4keras "tensorflow<2.16" "keras<3"
+    python -m venv b4k && b4k/bin/pip install bert4keras==0.11.5 tensorflow-cpu==2.15.1
 """
 
 import argparse

@@ -1,14 +1,18 @@
-"""What makes loading fast: no initial values, and tensors that are read in time."""
+"""What saves time: no initial values, and work that is begun before it is needed."""
 
 import collections
+import contextvars
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 _THREADS = 2
-# Tensors that may wait: enough to keep the threads busy, few enough to need no room.
+# Results that may wait: enough to keep the threads busy, few enough to need no room.
 _WAITING = 4
 
 
@@ -25,25 +29,31 @@ def empty(shape: Sequence[int], dtype: Any = None) -> Any:
     return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=False)
 
 
-def read_ahead(read: Callable[[str], Any], names: Iterable[str]) -> Iterator[Any]:
-    """Read in threads, a few tensors before they are needed.
+def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Work on items in two threads, a few of them before they are needed.
 
-    TensorFlow's readers copy and check the bytes without Python's lock.
+    TensorFlow reads files and runs graphs without Python's lock. While one batch is at
+    an operation that keeps one core busy, another batch has the others.
 
     Args:
-        read: Returns the tensor of a name.
-        names: What to read.
+        work: Makes the result of an item.
+        items: The items.
 
     Yields:
-        The tensors, in the order of the names.
+        The results, in the order of the items.
 
     Raises:
-        CheckpointError: As `read` does, when the turn of that tensor has come.
+        Exception: What `work` raises, when the turn of that item has come.
     """
-    waiting: collections.deque[Future[Any]] = collections.deque()
-    with ThreadPoolExecutor(_THREADS, "kerasplm-read") as pool:
-        for name in names:
-            waiting.append(pool.submit(read, name))
+    if isinstance(items, Sequence) and len(items) < 2:  # no thread for one text
+        yield from map(work, items)
+        return
+    waiting: collections.deque[Future[Result]] = collections.deque()
+    with ThreadPoolExecutor(_THREADS, "kerasplm") as pool:
+        for item in items:
+            # With what the caller has set, such as `real_tokens_only`.
+            context = contextvars.copy_context()
+            waiting.append(pool.submit(context.run, work, item))
             if len(waiting) == _WAITING:
                 yield waiting.popleft().result()
         while waiting:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from kerasplm.ahead import read_ahead
+from kerasplm.ahead import ahead
 from kerasplm.errors import CheckpointError, ConfigError
 from kerasplm.families import Family, Match
 from kerasplm.files import temporary_folder
@@ -222,7 +222,7 @@ def load_weights(
             + "\n  ".join(problems)
         )
     loaded = {path: found.names[path] for path in weights if path in wanted}
-    values = read_ahead(reader.read, loaded.values())
+    values = ahead(reader.read, loaded.values())
     for path, value in zip(loaded, values, strict=True):
         _fill(weights[path], value, found.family.theirs(path)[1])
     unused = [name for path, name in found.names.items() if path not in loaded]

@@ -1,11 +1,12 @@
-"""Tensors that are read in threads."""
+"""Work that is done in threads, before it is needed."""
 
+import contextvars
 import threading
 import time
 
 import pytest
 
-from kerasplm.ahead import read_ahead
+from kerasplm.ahead import ahead
 from kerasplm.errors import CheckpointError
 
 
@@ -14,23 +15,23 @@ def test_order_is_that_of_the_names():
         time.sleep(0.02 if name in "ac" else 0)  # the others overtake
         return name.upper()
 
-    assert list(read_ahead(read, "abcdefgh")) == list("ABCDEFGH")
-    assert list(read_ahead(read, "ab")) == ["A", "B"]
-    assert list(read_ahead(read, "")) == []
+    assert list(ahead(read, "abcdefgh")) == list("ABCDEFGH")
+    assert list(ahead(read, "ab")) == ["A", "B"]
+    assert list(ahead(read, "")) == []
 
 
 def test_two_are_read_at_once():
     both = threading.Barrier(2, timeout=30)
-    assert len(list(read_ahead(lambda name: both.wait(), "abcd"))) == 4
+    assert len(list(ahead(lambda name: both.wait(), "abcd"))) == 4
 
 
 def test_few_tensors_wait():
-    begun, ahead = [], []
-    for n, _ in enumerate(read_ahead(begun.append, map(str, range(50)))):
+    begun, lead = [], []
+    for n, _ in enumerate(ahead(begun.append, map(str, range(50)))):
         time.sleep(0.001)
-        ahead.append(len(begun) - n)
+        lead.append(len(begun) - n)
     assert len(begun) == 50
-    assert max(ahead) <= 4
+    assert max(lead) <= 4
 
 
 def test_an_error_comes_at_its_turn_and_ends_the_reading():
@@ -42,9 +43,22 @@ def test_an_error_comes_at_its_turn_and_ends_the_reading():
             raise CheckpointError("damaged")
         return name
 
-    values = read_ahead(read, range(50))
+    values = ahead(read, range(50))
     assert [next(values) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(CheckpointError, match="damaged"):
         next(values)
     assert len(begun) < 9
-    assert not [t for t in threading.enumerate() if t.name.startswith("kerasplm-read")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("kerasplm")]
+
+
+def test_one_item_needs_no_thread_and_threads_have_the_context():
+    assert list(ahead(lambda _: threading.current_thread(), [1])) == [
+        threading.main_thread()
+    ]
+    assert list(ahead(lambda _: threading.current_thread(), [])) == []
+    variable = contextvars.ContextVar("variable", default=0)
+    token = variable.set(5)
+    found = list(ahead(lambda _: (variable.get(), threading.current_thread()), "abc"))
+    variable.reset(token)
+    assert [value for value, _ in found] == [5, 5, 5]
+    assert threading.main_thread() not in [thread for _, thread in found]

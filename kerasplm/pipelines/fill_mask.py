@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasplm.ahead import ahead
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.heads import PretrainedModel
 from kerasplm.pipelines.base import Pipeline
@@ -132,7 +133,8 @@ class FillMask(Pipeline):
                 masks.append([(k, row.places[k] - start + 1) for k in here])
         features = joined(sequences, self.tokenizer.pad_id, owner)
         found: list[dict[int, Any]] = [{} for _ in rows]
-        for chosen in batches_of(features.lengths, self.batch_size, "length"):
+
+        def ask(chosen: np.ndarray) -> Any:
             inputs = features.inputs(chosen)
             wanted = [masks[n] for n in chosen]
             places = np.zeros((len(chosen), max(map(len, wanted))), "int32")
@@ -140,11 +142,12 @@ class FillMask(Pipeline):
                 places[b, : len(one)] = [place for _, place in one]
             spec = tf.TensorSpec([None, None], tf.int32)
             signature = {**features.signature, "mlm_positions": spec}
-            scores, tokens = self._best(
-                [signature], {**inputs, "mlm_positions": places}
-            )
-            scores, tokens = np.asarray(scores), np.asarray(tokens)
-            for b, one in enumerate(wanted):
+            best = self._best([signature], {**inputs, "mlm_positions": places})
+            return [np.asarray(x) for x in best]
+
+        plan = batches_of(features.lengths, self.batch_size, "length")
+        for chosen, (scores, tokens) in zip(plan, ahead(ask, plan), strict=True):
+            for b, one in enumerate(masks[n] for n in chosen):
                 for m, (k, _) in enumerate(one):
                     found[owner[chosen[b]]][k] = (scores[b, m], tokens[b, m])
         return [self._show(row, of) for row, of in zip(rows, found, strict=True)]

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasplm.ahead import ahead
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.files import temporary_folder
@@ -130,9 +131,14 @@ class FeatureExtraction(Pipeline):
         """Return (N, D) float32 for what `read` returned."""
         features = self._features(rows)
         out = np.empty((len(rows), self.encoder.config.hidden_size), "float32")
-        for chosen in batches_of(features.lengths, self.batch_size, "length"):
+
+        def ask(chosen: np.ndarray) -> np.ndarray:
             inputs = features.inputs(chosen)
-            out[chosen] = np.asarray(self._pool([features.signature], inputs))
+            return np.asarray(self._pool([features.signature], inputs))
+
+        plan = batches_of(features.lengths, self.batch_size, "length")
+        for chosen, vectors in zip(plan, ahead(ask, plan), strict=True):
+            out[chosen] = vectors
         return out
 
     def tokens(

@@ -1,18 +1,19 @@
 """Run a task model over features: outputs, loss, predictions."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasplm.ahead import ahead
 from kerasplm.errors import ConfigError
 from kerasplm.task_models import TaskModel
 from kerasplm.task_models.base import real_tokens_only
 from kerasplm.tasks.batching import batches_of
-from kerasplm.tasks.features import Features
+from kerasplm.tasks.features import Features, Plan
 from kerasplm.tasks.graphs import Graph
 from kerasplm.tasks.settings import Settings
 from kerasplm.tasks.task import Task
@@ -78,9 +79,8 @@ class Judge:
         plan = batches_of(features.lengths, size, "length")
         out: list[Any] = [None] * len(features)
         total = 0.0
-        for chosen in plan:
-            judge = self._written if self.task.engine.writes else self._read
-            arrays, loss = judge(features, chosen)
+        asked = self._asked(features, plan)
+        for chosen, (arrays, loss) in zip(plan, asked, strict=True):
             total += loss * len(chosen)
             found = self.task.engine.found(
                 self.task, features, chosen, arrays, self.settings
@@ -89,6 +89,12 @@ class Judge:
                 out[number] = one
         mean = None if features.targets is None else total / max(len(features), 1)
         return out, mean
+
+    def _asked(self, features: Features, plan: Plan) -> Iterator[tuple[Any, float]]:
+        """Return what `_written` or `_read` returns of each batch."""
+        if self.task.engine.writes:
+            return (self._written(features, chosen) for chosen in plan)
+        return ahead(functools.partial(self._read, features), plan)
 
     def _read(self, features: Features, chosen: np.ndarray) -> tuple[Any, float]:
         """Return the outputs of a batch, as arrays, and its loss; 0 without targets."""
