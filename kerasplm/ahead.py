@@ -32,8 +32,7 @@ def empty(shape: Sequence[int], dtype: Any = None) -> Any:
 def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Work on items in two threads, a few of them before they are needed.
 
-    TensorFlow reads files and runs graphs without Python's lock. While one batch is at
-    an operation that keeps one core busy, another batch has the others.
+    TensorFlow reads files and runs graphs without Python's lock.
 
     Args:
         work: Makes the result of an item.
@@ -49,7 +48,8 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Res
         yield from map(work, items)
         return
     waiting: collections.deque[Future[Result]] = collections.deque()
-    with ThreadPoolExecutor(_THREADS, "kerasplm") as pool:
+    pool = ThreadPoolExecutor(_THREADS, "kerasplm")
+    try:
         for item in items:
             # With what the caller has set, such as `real_tokens_only`.
             context = contextvars.copy_context()
@@ -58,3 +58,5 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Res
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:  # after an error what has not begun is not done any more
+        pool.shutdown(cancel_futures=True)

@@ -155,8 +155,9 @@ def _trained(
     }
     if verbose:
         _print_data(task, splits, features, settings)
-    if features["dev"].targets is None:
-        raise DataError(f"{splits['dev'].files[0]}: expected answers, found none")
+    for name in ("train", "dev"):
+        if features[name].targets is None:
+            raise DataError(f"{splits[name].files[0]}: expected answers, found none")
     steps = -(-len(features["train"]) // settings.batch_size)
     total = steps * settings.epochs
     if settings.accumulation > total:

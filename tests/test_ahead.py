@@ -8,6 +8,8 @@ import pytest
 
 from kerasplm.ahead import ahead
 from kerasplm.errors import CheckpointError
+from kerasplm.tasks import graphs
+from kerasplm.tasks.graphs import each
 
 
 def test_order_is_that_of_the_names():
@@ -62,3 +64,32 @@ def test_one_item_needs_no_thread_and_threads_have_the_context():
     variable.reset(token)
     assert [value for value, _ in found] == [5, 5, 5]
     assert threading.main_thread() not in [thread for _, thread in found]
+
+
+def test_what_has_not_begun_is_not_done_after_an_error():
+    begun, hold = [], threading.Event()
+
+    def work(item):
+        begun.append(item)
+        if item == 0:
+            raise ValueError("no")
+        hold.wait(5)
+
+    values = ahead(work, range(4))
+    threading.Timer(0.3, hold.set).start()
+    with pytest.raises(ValueError, match="no"):
+        next(values)
+    assert len(begun) <= 3  # of four that were planned
+
+
+def test_models_run_two_batches_only_where_there_is_nothing_but_a_cpu(monkeypatch):
+    def names():
+        return {x.name for x in each(lambda _: threading.current_thread(), [1, 2, 3])}
+
+    main = {threading.main_thread().name}
+    monkeypatch.setattr(graphs, "only_cpu", lambda: True)
+    assert not names() & main
+    alone = each(lambda _: threading.current_thread(), [1, 2], together=False)
+    assert {x.name for x in alone} == main
+    monkeypatch.setattr(graphs, "only_cpu", lambda: False)
+    assert names() == main

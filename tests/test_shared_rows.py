@@ -281,6 +281,10 @@ def test_datasets_in_shared_rows(place):
     assert len(shapes) == 1
     with pytest.raises(ConfigError, match="shuffled"):
         task.dataset(place / "data", "dev", tokenizer, **given)
+    packed = dataclasses.replace(task, recipe={"packing": True, "jit": True})
+    for split, wanted in (("train", True), ("dev", False)):
+        batch, _ = next(iter(packed.dataset(place / "data", split, tokenizer)))
+        assert ("shared_rows" in batch) == wanted
 
 
 def test_what_does_not_go_with_packing_is_refused(place, tmp_path):

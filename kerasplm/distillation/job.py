@@ -250,8 +250,9 @@ class DistillationJob:
             model=teacher,
             **{**trained, **stage_choices(task.name, stage), **self._changes(stage)},
         )
-        # That of the teacher would be taken for the student's.
-        settings = dataclasses.replace(settings, family=None)
+        # That of the teacher would be taken for the student's; packing, which the
+        # recipe of a task may have, is for fine-tuning.
+        settings = dataclasses.replace(settings, family=None, packing=False, jit=None)
         prepared = prepare(student, task, data, settings)
         facts = {
             "method": self.method,

@@ -8,14 +8,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasplm.ahead import ahead
 from kerasplm.errors import ConfigError, DataError
 from kerasplm.heads import PretrainedModel
 from kerasplm.pipelines.base import Pipeline
 from kerasplm.pipelines.items import texts_of
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import joined
-from kerasplm.tasks.graphs import Graph
+from kerasplm.tasks.graphs import Graph, each
 from kerasplm.tasks.kinds.base import best_window, windows
 from kerasplm.vocab import MASK_TOKEN
 
@@ -146,7 +145,7 @@ class FillMask(Pipeline):
             return [np.asarray(x) for x in best]
 
         plan = batches_of(features.lengths, self.batch_size, "length")
-        for chosen, (scores, tokens) in zip(plan, ahead(ask, plan), strict=True):
+        for chosen, (scores, tokens) in zip(plan, each(ask, plan), strict=True):
             for b, one in enumerate(masks[n] for n in chosen):
                 for m, (k, _) in enumerate(one):
                     found[owner[chosen[b]]][k] = (scores[b, m], tokens[b, m])

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasplm.ahead import ahead
 from kerasplm.encoder import Encoder
 from kerasplm.errors import ConfigError
 from kerasplm.files import temporary_folder
@@ -20,7 +19,7 @@ from kerasplm.pipelines.items import texts_of
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features, joined
-from kerasplm.tasks.graphs import Graph
+from kerasplm.tasks.graphs import Graph, each
 
 Pooling = Literal["mean", "cls", "max", "pooled", "first_last"]
 Pair = tuple[str, str | None]
@@ -137,7 +136,7 @@ class FeatureExtraction(Pipeline):
             return np.asarray(self._pool([features.signature], inputs))
 
         plan = batches_of(features.lengths, self.batch_size, "length")
-        for chosen, vectors in zip(plan, ahead(ask, plan), strict=True):
+        for chosen, vectors in zip(plan, each(ask, plan), strict=True):
             out[chosen] = vectors
         return out
 

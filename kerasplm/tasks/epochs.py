@@ -96,8 +96,8 @@ def compiles(settings: "Settings", features: Features) -> bool:
     Raises:
         ConfigError: It shall, but would have to do so again and again.
     """
-    assert features.targets is not None
-    fixed = settings.packing and features.targets.fixed
+    targets = features.targets
+    fixed = settings.packing and targets is not None and targets.fixed
     if settings.jit and not fixed:
         raise ConfigError(
             "jit: the number of this decoder's targets varies, and XLA would compile "

@@ -1,11 +1,14 @@
 """Run a function in graph mode, traced once for all batch sizes and lengths."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from kerasplm.ahead import Item, Result, ahead
+from kerasplm.tensorflow_kernels import only_cpu
 
 
 class Graph:
@@ -55,6 +58,25 @@ class Graph:
     def _traced(self, *values: Any) -> Any:
         self.traces += 1
         return keras.tree.map_structure(_float32, self._function(*values))
+
+
+def each(
+    work: Callable[[Item], Result], batches: Sequence[Item], together: bool = True
+) -> Iterator[Result]:
+    """Run a model on batches, two at a time where there is nothing but a CPU.
+
+    While one batch is at an operation that keeps one core busy, the other has the rest.
+    An accelerator has no such gaps, and less memory.
+
+    Args:
+        work: Returns what the model says of a batch.
+        batches: The batches.
+        together: False runs one after the other anyway.
+
+    Yields:
+        The results, in the order of the batches.
+    """
+    return (ahead if together and only_cpu() else map)(work, batches)
 
 
 def _float32(x: Any) -> Any:

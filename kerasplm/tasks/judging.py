@@ -1,20 +1,19 @@
 """Run a task model over features: outputs, loss, predictions."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasplm.ahead import ahead
 from kerasplm.errors import ConfigError
 from kerasplm.task_models import TaskModel
 from kerasplm.task_models.base import real_tokens_only
 from kerasplm.tasks.batching import batches_of
-from kerasplm.tasks.features import Features, Plan
-from kerasplm.tasks.graphs import Graph
+from kerasplm.tasks.features import Features
+from kerasplm.tasks.graphs import Graph, each
 from kerasplm.tasks.settings import Settings
 from kerasplm.tasks.task import Task
 
@@ -77,24 +76,24 @@ class Judge:
         """
         size = self.settings.batch_size
         plan = batches_of(features.lengths, size, "length")
-        out: list[Any] = [None] * len(features)
-        total = 0.0
-        asked = self._asked(features, plan)
-        for chosen, (arrays, loss) in zip(plan, asked, strict=True):
-            total += loss * len(chosen)
+
+        def ask(chosen: np.ndarray) -> tuple[list[Any], float]:
+            read = self._written if self.task.engine.writes else self._read
+            arrays, loss = read(features, chosen)
             found = self.task.engine.found(
                 self.task, features, chosen, arrays, self.settings
             )
+            return found, loss
+
+        out: list[Any] = [None] * len(features)
+        total = 0.0
+        together = not self.task.engine.writes
+        for chosen, (found, loss) in zip(plan, each(ask, plan, together), strict=True):
+            total += loss * len(chosen)
             for number, one in zip(chosen, found, strict=True):
                 out[number] = one
         mean = None if features.targets is None else total / max(len(features), 1)
         return out, mean
-
-    def _asked(self, features: Features, plan: Plan) -> Iterator[tuple[Any, float]]:
-        """Return what `_written` or `_read` returns of each batch."""
-        if self.task.engine.writes:
-            return (self._written(features, chosen) for chosen in plan)
-        return ahead(functools.partial(self._read, features), plan)
 
     def _read(self, features: Features, chosen: np.ndarray) -> tuple[Any, float]:
         """Return the outputs of a batch, as arrays, and its loss; 0 without targets."""

@@ -262,11 +262,13 @@ class Task:
             PLMError: The file is missing or broken, or packing does not go with the
                 kind of task or the order.
         """
+        order = order or ("shuffled" if split == "train" else "file")
+        if packing is None and order != "shuffled":  # whatever the recipe says
+            packing = False
         settings = self.settings(
-            batch_size=batch_size, max_length=max_length, packing=packing
+            batch_size=batch_size, max_length=max_length, packing=packing, jit=False
         )
         features = self.features(self.rows(path, split).rows, tokenizer, settings)
-        order = order or ("shuffled" if split == "train" else "file")
         layout = layout_of(features, settings, order)
 
         def plans() -> Iterator[Any]:
