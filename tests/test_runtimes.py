@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -314,3 +315,17 @@ def test_oldest_and_newest_operators(opset, fused, tmp_path):
     assert bool(LARGE & operators(file).keys()) == fused
     batch = random_batch(model.encoder.config, 2, 20)
     agree(in_onnxruntime(tmp_path / "x.onnx", batch), model(batch))
+
+
+@formats
+def test_several_threads_ask_one_file(export, name, tmp_path):
+    """What evaluations do: two batches at a time."""
+    model = load("nezha_gen")
+    file = tmp_path / name
+    export(model, file, max_length=20)
+    run = (onnx if name == "x.onnx" else litert).start(file)
+    batches = [random_batch(model.encoder.config, 1, 20, seed) for seed in range(40)]
+    expected = [run(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(pool.map(run, batches), expected, strict=True):
+            agree(one, other)

@@ -1,5 +1,6 @@
 """Export a model to LiteRT, the format of TensorFlow Lite."""
 
+import threading
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,7 +8,15 @@ import keras
 import tensorflow as tf
 
 from kerasplm.errors import ConfigError
-from kerasplm.runtimes.common import INPUTS, Run, check, function_of, packages, write
+from kerasplm.runtimes.common import (
+    INPUTS,
+    Arrays,
+    Run,
+    check,
+    function_of,
+    packages,
+    write,
+)
 
 # Largest |Δ| in units of the largest value of an output, at least 1. Rounded weights
 # move the numbers of any network; these stop broken files only.
@@ -86,8 +95,14 @@ def export_litert(
 
 
 def start(file: Path) -> Run:
-    """Return what runs a file."""
+    """Return what runs a file; several threads may call it, and wait for each other."""
     (interpreter,) = packages("LiteRT", "ai_edge_litert.interpreter")
     loaded = interpreter.Interpreter(model_path=str(file))
     runner = loaded.get_signature_runner("serving_default")
-    return lambda batch: dict(runner(**batch))
+    alone = threading.Lock()  # an interpreter has one place for its inputs
+
+    def run(batch: Arrays) -> Arrays:
+        with alone:
+            return dict(runner(**batch))
+
+    return run
