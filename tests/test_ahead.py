@@ -9,6 +9,7 @@ import pytest
 from kerasplm.ahead import ahead
 from kerasplm.errors import CheckpointError
 from kerasplm.tasks import graphs
+from kerasplm.tasks.features import joined
 from kerasplm.tasks.graphs import each
 
 
@@ -83,13 +84,17 @@ def test_what_has_not_begun_is_not_done_after_an_error():
 
 
 def test_models_run_two_batches_only_where_there_is_nothing_but_a_cpu(monkeypatch):
-    def names():
-        return {x.name for x in each(lambda _: threading.current_thread(), [1, 2, 3])}
+    features = joined([([1] * n, [0] * n) for n in (5, 3, 4)], 0)
+
+    def names(**options):
+        said = each(features, 1, lambda _: threading.current_thread(), **options)
+        numbers, threads = zip(*said, strict=True)
+        assert [list(chosen) for chosen in numbers] == [[1], [2], [0]]
+        return {thread.name for thread in threads}
 
     main = {threading.main_thread().name}
     monkeypatch.setattr(graphs, "only_cpu", lambda: True)
     assert not names() & main
-    alone = each(lambda _: threading.current_thread(), [1, 2], together=False)
-    assert {x.name for x in alone} == main
+    assert names(together=False) == main
     monkeypatch.setattr(graphs, "only_cpu", lambda: False)
     assert names() == main

@@ -11,9 +11,8 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError
 from kerasplm.exporting import check_length
 from kerasplm.heads import PretrainedModel
-from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import joined
-from kerasplm.tasks.graphs import Graph
+from kerasplm.tasks.graphs import Graph, each
 from kerasplm.tasks.kinds.base import with_offsets
 from kerasplm.vocab import MASK_TOKEN
 from kerasplm.vocabulary_tools import check_vocab
@@ -94,17 +93,20 @@ class Guesser:
         features = joined([self._sequence(x) for x in asked], self.tokenizer.pad_id)
         spec = tf.TensorSpec([None], tf.int32)
         signature = features.signature
-        for chosen in batches_of(features.lengths, batch_size, "length"):
+
+        def ask(chosen: np.ndarray) -> Any:
             inputs = features.inputs(chosen)
             pieces = [asked[n] for n in chosen]
             sizes = [len(piece.places) for piece in pieces]
             rows = np.repeat(np.arange(len(pieces), dtype="int32"), sizes)
             places = np.concatenate([np.array(x.places, "int32") for x in pieces]) + 1
-            scores, tokens = self._best([signature, spec, spec], inputs, rows, places)
-            scores, tokens = np.asarray(scores), np.asarray(tokens)
-            ends = np.cumsum(sizes)
-            for n, size, end in zip(chosen, sizes, ends, strict=True):
-                found[n] = scores[end - size : end], tokens[end - size : end]
+            best = self._best([signature, spec, spec], inputs, rows, places)
+            ends = np.cumsum(sizes)[:-1]
+            return [np.split(np.asarray(x), ends) for x in best]
+
+        for chosen, best in each(features, batch_size, ask):
+            for n, scores, tokens in zip(chosen, *best, strict=True):
+                found[n] = scores, tokens
         return found
 
     def _sequence(self, piece: Masked) -> tuple[list[int], list[int]]:

@@ -15,9 +15,8 @@ from kerasplm.distillation.batches import TARGET, TEACHER
 from kerasplm.files import write_arrays
 from kerasplm.task_models import TaskModel
 from kerasplm.task_models.choice import NO_CHOICE
-from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features
-from kerasplm.tasks.graphs import Graph
+from kerasplm.tasks.graphs import Graph, each
 from kerasplm.tasks.targets import Targets, places_in
 
 # Raise it whenever the same teacher gives other files.
@@ -129,11 +128,14 @@ def _asked(features: Features, teacher: TaskModel, batch_size: int) -> dict[str,
 
     graph = Graph(ask)
     found: dict[str, list[Any]] = {}
-    for chosen in batches_of(features.lengths, batch_size, "length"):
+
+    def arrays_of(chosen: np.ndarray) -> Any:
         batch = features.repeatable(chosen)
-        arrays = keras.tree.map_structure(
+        return keras.tree.map_structure(
             np.asarray, graph([*features.signature], *batch)
         )
+
+    for chosen, arrays in each(features, batch_size, arrays_of):
         for name, array in arrays.items():
             rows = found.setdefault(name, [None] * len(features))
             for number, row in zip(chosen, array, strict=True):

@@ -21,9 +21,8 @@ from kerasplm.recognition import opened
 from kerasplm.saving import known_family
 from kerasplm.task_models import Classifier, TaskModel, model_from_facts
 from kerasplm.tasks import Settings
-from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features
-from kerasplm.tasks.graphs import Graph
+from kerasplm.tasks.graphs import Graph, each
 from kerasplm.zoo import load
 
 _log = logging.getLogger("kerasplm")
@@ -204,8 +203,11 @@ def measured(
 
     graph = Graph(outcome)
     sums: dict[str, np.ndarray] = {}
-    for chosen in batches_of(features.lengths, batch_size, "length"):
-        found = graph([*features.signature], *features.repeatable(chosen))
+
+    def ask(chosen: np.ndarray) -> Any:
+        return graph([*features.signature], *features.repeatable(chosen))
+
+    for _, found in each(features, batch_size, ask):
         for name, pair in found.items():
             values = np.array([float(x) for x in pair])
             sums[name] = sums.get(name, np.zeros(2)) + values
@@ -214,5 +216,5 @@ def measured(
         for name, (total, count) in sums.items()
     }
     loss = sum(float(term.value) for term in terms.values())
-    each = {f"{n}_loss": float(t.total / t.count) for n, t in terms.items()}
-    return {"loss": loss, **each, CLOSENESS: -loss}
+    alone = {f"{n}_loss": float(t.total / t.count) for n, t in terms.items()}
+    return {"loss": loss, **alone, CLOSENESS: -loss}

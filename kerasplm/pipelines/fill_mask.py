@@ -12,7 +12,6 @@ from kerasplm.errors import ConfigError, DataError
 from kerasplm.heads import PretrainedModel
 from kerasplm.pipelines.base import Pipeline
 from kerasplm.pipelines.items import texts_of
-from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import joined
 from kerasplm.tasks.graphs import Graph, each
 from kerasplm.tasks.kinds.base import best_window, windows
@@ -144,8 +143,7 @@ class FillMask(Pipeline):
             best = self._best([signature], {**inputs, "mlm_positions": places})
             return [np.asarray(x) for x in best]
 
-        plan = batches_of(features.lengths, self.batch_size, "length")
-        for chosen, (scores, tokens) in zip(plan, each(ask, plan), strict=True):
+        for chosen, (scores, tokens) in each(features, self.batch_size, ask):
             for b, one in enumerate(masks[n] for n in chosen):
                 for m, (k, _) in enumerate(one):
                     found[owner[chosen[b]]][k] = (scores[b, m], tokens[b, m])

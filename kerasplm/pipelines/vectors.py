@@ -17,7 +17,6 @@ from kerasplm.identity import digest_of
 from kerasplm.pipelines.base import Pipeline
 from kerasplm.pipelines.items import texts_of
 from kerasplm.task_models import TaskModel
-from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features, joined
 from kerasplm.tasks.graphs import Graph, each
 
@@ -135,8 +134,7 @@ class FeatureExtraction(Pipeline):
             inputs = features.inputs(chosen)
             return np.asarray(self._pool([features.signature], inputs))
 
-        plan = batches_of(features.lengths, self.batch_size, "length")
-        for chosen, vectors in zip(plan, each(ask, plan), strict=True):
+        for chosen, vectors in each(features, self.batch_size, ask):
             out[chosen] = vectors
         return out
 
@@ -157,13 +155,7 @@ class FeatureExtraction(Pipeline):
         number = 0
         for rows in self.rows(items):
             features = self._features(rows)
-            found: list[Any] = [None] * len(rows)
-            for chosen in batches_of(features.lengths, self.batch_size, "length"):
-                inputs = features.inputs(chosen)
-                states = np.asarray(self._states([features.signature], inputs))
-                for b, n in enumerate(chosen):
-                    found[n] = states[:, b, : features.lengths[n]][list(layers)]
-            for n, states in enumerate(found):
+            for n, states in enumerate(self._of_tokens(features, layers)):
                 ids = features.token_ids[features.span(n)]
                 listed = [
                     {
@@ -180,6 +172,20 @@ class FeatureExtraction(Pipeline):
                 ]
                 yield {"linex_index": number, "features": listed}
                 number += 1
+
+    def _of_tokens(self, features: Features, layers: Sequence[int]) -> list[np.ndarray]:
+        """Return the vectors (layers, T, D) of every text."""
+
+        def ask(chosen: np.ndarray) -> np.ndarray:
+            inputs = features.inputs(chosen)
+            states = np.asarray(self._states([features.signature], inputs))
+            return states[list(layers)]
+
+        found: list[Any] = [None] * len(features)
+        for chosen, states in each(features, self.batch_size, ask):
+            for b, n in enumerate(chosen):
+                found[n] = states[:, b, : features.lengths[n]]
+        return found
 
     def write_tokens(
         self,

@@ -1,13 +1,16 @@
 """Run a function in graph mode, traced once for all batch sizes and lengths."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from kerasplm.ahead import Item, Result, ahead
+from kerasplm.ahead import Result, ahead
+from kerasplm.tasks.batching import batches_of
+from kerasplm.tasks.features import Features
 from kerasplm.tensorflow_kernels import only_cpu
 
 
@@ -61,22 +64,29 @@ class Graph:
 
 
 def each(
-    work: Callable[[Item], Result], batches: Sequence[Item], together: bool = True
-) -> Iterator[Result]:
-    """Run a model on batches, two at a time where there is nothing but a CPU.
+    features: Features,
+    batch_size: int,
+    ask: Callable[[np.ndarray], Result],
+    together: bool = True,
+) -> Iterator[tuple[np.ndarray, Result]]:
+    """Ask a model about all features, with little padding.
 
-    While one batch is at an operation that keeps one core busy, the other has the rest.
-    An accelerator has no such gaps, and less memory.
+    Where there is nothing but a CPU two batches are asked at a time: while one is at an
+    operation that keeps one core busy, the other has the rest. An accelerator has no
+    such gaps, and less memory.
 
     Args:
-        work: Returns what the model says of a batch.
-        batches: The batches.
-        together: False runs one after the other anyway.
+        features: The features; batches are taken in the order of their lengths.
+        batch_size: Features of a batch, at most.
+        ask: Returns what the model says of the features of these numbers.
+        together: False asks one batch after the other anyway.
 
-    Yields:
-        The results, in the order of the batches.
+    Returns:
+        For each batch the numbers of its features, and what the model says of them.
     """
-    return (ahead if together and only_cpu() else map)(work, batches)
+    batches = batches_of(features.lengths, batch_size, "length")
+    results = (ahead if together and only_cpu() else map)(ask, batches)
+    return zip(batches, results, strict=True)
 
 
 def _float32(x: Any) -> Any:

@@ -11,7 +11,6 @@ import tensorflow as tf
 from kerasplm.errors import ConfigError
 from kerasplm.task_models import TaskModel
 from kerasplm.task_models.base import real_tokens_only
-from kerasplm.tasks.batching import batches_of
 from kerasplm.tasks.features import Features
 from kerasplm.tasks.graphs import Graph, each
 from kerasplm.tasks.settings import Settings
@@ -74,8 +73,6 @@ class Judge:
         The features are run in order of their lengths, so that little padding is
         computed. The loss is None without targets.
         """
-        size = self.settings.batch_size
-        plan = batches_of(features.lengths, size, "length")
 
         def ask(chosen: np.ndarray) -> tuple[list[Any], float]:
             read = self._written if self.task.engine.writes else self._read
@@ -87,8 +84,8 @@ class Judge:
 
         out: list[Any] = [None] * len(features)
         total = 0.0
-        together = not self.task.engine.writes
-        for chosen, (found, loss) in zip(plan, each(ask, plan, together), strict=True):
+        size, together = self.settings.batch_size, not self.task.engine.writes
+        for chosen, (found, loss) in each(features, size, ask, together):
             total += loss * len(chosen)
             for number, one in zip(chosen, found, strict=True):
                 out[number] = one
