@@ -71,13 +71,16 @@ def growth(
     for n, one in enumerate(calls(items, count)):
         if n == count // 10:
             before, traces = resident(), graphs()
+        if n == count // 2:
+            half = resident()
         ask(one)
     seconds = time.perf_counter() - begin
     return {
         "calls": count,
         "graphs": graphs(),
         "new graphs after a tenth": graphs() - traces,
-        "memory +MiB after a tenth": round(resident() - before, 1),
+        "memory +MiB to half": round(half - before, 1),
+        "and to the end": round(resident() - half, 1),
         "ms per call": round(1000 * seconds / count, 2),
     }
 

@@ -41,7 +41,10 @@ def intermediate(teacher: TaskModel, choices: Choices, student: str | Path) -> T
     """
 
     def teach(
-        network: TaskModel, features: Mapping[str, Features], optimizer: Any, _: Any
+        network: TaskModel,
+        features: Mapping[str, Features],
+        optimizer: Any,
+        settings: Settings,
     ) -> Lesson:
         network = as_original(network)
         model = Distillation(teacher, network, **choices.of_layers())
@@ -53,7 +56,7 @@ def intermediate(teacher: TaskModel, choices: Choices, student: str | Path) -> T
             compiled(model, optimizer),
             features["train"],
             batches=_as_dictionaries,
-            evaluate=lambda: measured(model, features["dev"]),
+            evaluate=lambda: measured(model, features["dev"], settings.batch_size),
             metric=CLOSENESS,
         )
 
@@ -184,7 +187,7 @@ def _as_dictionaries(data: Any) -> Any:
 
 
 def measured(
-    model: Distillation, features: Features, batch_size: int = 32
+    model: Distillation, features: Features, batch_size: int
 ) -> dict[str, float]:
     """Return the losses of a distillation on features, without dropout.
 

@@ -90,7 +90,7 @@ class FeatureExtraction(Pipeline):
         self._check(self.layers)
         self._is_own = own
         self._pool = Graph(self._own if own else self._pooled)
-        self._states = Graph(self._stacked)
+        self._states = Graph(lambda inputs: self._hidden(inputs)[1])
         self.vocab = self.tokenizer.vocab
 
     def facts(self) -> dict[str, Any]:
@@ -178,8 +178,8 @@ class FeatureExtraction(Pipeline):
 
         def ask(chosen: np.ndarray) -> np.ndarray:
             inputs = features.inputs(chosen)
-            states = np.asarray(self._states([features.signature], inputs))
-            return states[list(layers)]
+            states = self._states([features.signature], inputs)
+            return np.stack([states[layer] for layer in layers])
 
         found: list[Any] = [None] * len(features)
         for chosen, states in each(features, self.batch_size, ask):
@@ -239,9 +239,6 @@ class FeatureExtraction(Pipeline):
         )
         # The first of the states is the input of the first block.
         return out["pooled_output"], out["hidden_states"][1:]
-
-    def _stacked(self, inputs: Any) -> Any:
-        return tf.stack(self._hidden(inputs)[1])
 
     def _pooled(self, inputs: Any) -> Any:
         pooled, states = self._hidden(inputs)

@@ -1,6 +1,7 @@
 """What a model takes: token ids of all rows, without padding, cut into windows."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -63,7 +64,7 @@ class Features:
         """Return the number of features."""
         return len(self.owner)
 
-    @property
+    @functools.cached_property
     def lengths(self) -> np.ndarray:
         """Tokens of each feature; of its longest sequence, if it has several."""
         found = np.diff(self.starts)

@@ -73,7 +73,8 @@ def each(
 
     Where there is nothing but a CPU two batches are asked at a time: while one is at an
     operation that keeps one core busy, the other has the rest. An accelerator has no
-    such gaps, and less memory.
+    such gaps, and less memory. What TensorFlow keeps for each thread, such as
+    `tf.debugging.enable_check_numerics`, does not reach these two.
 
     Args:
         features: The features; batches are taken in the order of their lengths.
