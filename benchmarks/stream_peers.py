@@ -62,6 +62,7 @@ if not os.path.exists(path):
 tokenizer = plm.load_tokenizer(vocab, in_graph=False)
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = os.cpu_count()
+options.add_session_config_entry("session.set_denormal_as_zero", "1")
 session = onnxruntime.InferenceSession(path, options,
                                        providers=["CPUExecutionProvider"])
 def run(texts):
@@ -133,6 +134,7 @@ if not os.path.exists(made["int8"]):
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = os.cpu_count()
+options.add_session_config_entry("session.set_denormal_as_zero", "1")
 session = onnxruntime.InferenceSession(made[numbers], options,
                                        providers=["CPUExecutionProvider"])
 names = [one.name for one in session.get_inputs()]

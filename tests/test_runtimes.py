@@ -107,7 +107,7 @@ def test_litert_of_every_network(name, options, tmp_path):
     assert not [operator for operator in used if operator.startswith("Flex")]
 
 
-LARGE = {"Attention", "SkipLayerNormalization", "BiasGelu", "FastGelu"}
+LARGE = {"Attention", "LayerNormalization", "BiasGelu", "FastGelu"}
 LARGE |= {"EmbedLayerNormalization"}
 
 

@@ -9,7 +9,14 @@ import pytest
 import kerasplm as plm
 from kerasplm.runtimes import onnx
 from tests.golden import COMPACT
-from tests.test_runtimes import LARGE, in_onnxruntime, load, operators, random_batch
+from tests.test_runtimes import (
+    LARGE,
+    in_onnxruntime,
+    load,
+    onnxruntime,
+    operators,
+    random_batch,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +36,7 @@ def test_large_operators(name, missing, tmp_path):
     found, layers = operators(tmp_path / "x.onnx"), model.config.num_hidden_layers
     expected = {
         "Attention": layers,
-        "SkipLayerNormalization": 2 * layers,
+        "LayerNormalization": 2 * layers,
         "gelu": layers,
         "EmbedLayerNormalization": 1,
     }
@@ -38,6 +45,24 @@ def test_large_operators(name, missing, tmp_path):
         assert found[operator] == (0 if operator in missing else count), operator
     if not missing:  # nothing is left of what they replace
         assert not {"Softmax", "Erf", "ReduceMean", "GlobalAveragePool"} & found.keys()
+
+
+def test_norms_stay_as_they_are_written(tmp_path):
+    """That onnxruntime does not make slower operators of them when it loads a file."""
+    plm.export_onnx(plm.load(COMPACT / "bert_google"), tmp_path / "x.onnx")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
+    options.log_severity_level = 3  # it warns that the file is for this machine
+    onnxruntime.InferenceSession(
+        str(tmp_path / "x.onnx"), options, providers=["CPUExecutionProvider"]
+    )
+    found = operators(tmp_path / "loaded.onnx")
+    assert (
+        found["LayerNormalization"]
+        == operators(tmp_path / "x.onnx")["LayerNormalization"]
+    )
+    assert found["LayerNormalization"]
+    assert not found["SkipLayerNormalization"]
 
 
 @pytest.mark.parametrize("opset", onnx.OPSETS)
