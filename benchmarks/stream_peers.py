@@ -51,20 +51,28 @@ def run(texts):
 """
 
 # The same classifier as a file of 8-bit matrices, which onnxruntime runs.
-KERASPLM_INT8 = """
-import keras
+# What softmax leaves of padding is so small that processors are slow at it.
+_SESSION = """
 import onnxruntime
+def started(path):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count()
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    return onnxruntime.InferenceSession(path, options,
+                                        providers=["CPUExecutionProvider"])
+"""
+
+KERASPLM_INT8 = (
+    _SESSION
+    + """
+import keras
 import kerasplm as plm
 model = plm.Classifier(plm.Encoder(plm.Config(**fields)), ["0", "1"])
 path = f"{job['folder']}/{job['shape']}-kerasplm.onnx"
 if not os.path.exists(path):
     plm.export_onnx(model, path, quantize="int8")
 tokenizer = plm.load_tokenizer(vocab, in_graph=False)
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = os.cpu_count()
-options.add_session_config_entry("session.set_denormal_as_zero", "1")
-session = onnxruntime.InferenceSession(path, options,
-                                       providers=["CPUExecutionProvider"])
+session = started(path)
 def run(texts):
     found = []
     for part in batches(texts):
@@ -74,6 +82,7 @@ def run(texts):
         found += logits.argmax(-1).tolist()
     return found
 """
+)
 
 _TORCH = """
 import torch, transformers
@@ -111,8 +120,9 @@ def run(texts):
 # Exported once, with the fusions and the quantisation that onnxruntime comes with.
 ONNXRUNTIME = (
     _TORCH
+    + _SESSION
     + """
-import onnx, onnxruntime
+import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers import optimizer
 made = {kind: f"{job['folder']}/{job['shape']}-{kind}.onnx"
@@ -132,11 +142,7 @@ if not os.path.exists(made["int8"]):
     # The types of what fused operators give are not inferred.
     quantize_dynamic(made["float32"], made["int8"], weight_type=QuantType.QInt8,
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = os.cpu_count()
-options.add_session_config_entry("session.set_denormal_as_zero", "1")
-session = onnxruntime.InferenceSession(made[numbers], options,
-                                       providers=["CPUExecutionProvider"])
+session = started(made[numbers])
 names = [one.name for one in session.get_inputs()]
 def run(texts):
     found = []

@@ -14,6 +14,7 @@ import tensorflow as tf
 import kerasplm as plm
 from kerasplm.errors import ConfigError, ExportError, VocabError
 from kerasplm.runtimes import common, litert, onnx
+from kerasplm.runtimes.checking import STARTS
 from tests.golden import COMPACT, HIDDEN, LOGITS
 
 NEEDED = "the packages of kerasplm[export] are not installed"
@@ -323,7 +324,7 @@ def test_several_threads_ask_one_file(export, name, tmp_path):
     model = load("nezha_gen")
     file = tmp_path / name
     export(model, file, max_length=20)
-    run = (onnx if name == "x.onnx" else litert).start(file)
+    run = STARTS[file.suffix](file)
     batches = [random_batch(model.encoder.config, 1, 20, seed) for seed in range(40)]
     expected = [run(batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:

@@ -119,23 +119,23 @@ def with_known_answers(
 def _asked(features: Features, teacher: TaskModel, batch_size: int) -> dict[str, Known]:
     """Run the teacher, little padding computed."""
 
-    def ask(inputs: Any, targets: Any) -> Any:
+    def answered(inputs: Any, targets: Any) -> Any:
         outputs = teacher(inputs, training=False)
         if is_number(teacher):
             return {"logits": outputs}
         found = answers(teacher, outputs, inputs)
         return {name: answer.logits for name, answer in found.items()}
 
-    graph = Graph(ask)
+    graph = Graph(answered)
     found: dict[str, list[Any]] = {}
 
-    def arrays_of(chosen: np.ndarray) -> Any:
+    def ask(chosen: np.ndarray) -> Any:
         batch = features.repeatable(chosen)
         return keras.tree.map_structure(
             np.asarray, graph([*features.signature], *batch)
         )
 
-    for chosen, arrays in each(features, batch_size, arrays_of):
+    for chosen, arrays in each(features, batch_size, ask):
         for name, array in arrays.items():
             rows = found.setdefault(name, [None] * len(features))
             for number, row in zip(chosen, array, strict=True):
