@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -330,3 +331,24 @@ def test_several_threads_ask_one_file(export, name, tmp_path):
     with ThreadPoolExecutor(4) as pool:
         for one, other in zip(pool.map(run, batches), expected, strict=True):
             agree(one, other)
+
+
+# In its own process: onnxruntime listens to the first session only.
+_DENORMAL = """
+import sys
+import numpy as np
+from pathlib import Path
+from kerasplm.runtimes.checking import STARTS
+file = Path(sys.argv[1])
+STARTS[file.suffix](file)
+assert np.array([1e-40], "float32") * np.float32(1) > 0
+"""
+
+
+@formats
+def test_the_numbers_of_the_caller_stay(export, name, tiny_encoder, tmp_path):
+    """A runtime that makes denormal numbers zero must not do so for its caller."""
+    export(tiny_encoder, tmp_path / name, max_length=8)
+    given = [sys.executable, "-c", _DENORMAL, tmp_path / name]
+    done = subprocess.run(given, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
