@@ -14,6 +14,7 @@ import pytest
 import kerasplm as plm
 from kerasplm.errors import CheckpointError, ConfigError, DataError, VocabError
 from kerasplm.files import alone
+from kerasplm.task_models import TaskModel
 from kerasplm.training import TrainingState
 from tests.event_files import scalars
 from tests.golden import COMPACT
@@ -51,6 +52,19 @@ def test_it_learns_and_writes_everything(done, place):
     assert [a["id"] for a in answers] == list(range(40))
     right = np.mean([a["label"] == str(n % 2) for n, a in enumerate(answers)])
     assert right == done.scores["test"]["accuracy"]
+
+
+def test_steps_are_traced_once(place, tmp_path, monkeypatch):
+    """All variables exist before the first step, so that its graph stays."""
+    traced, step = [], TaskModel.train_step
+
+    def counted(self, data):
+        traced.append(self)
+        return step(self, data)
+
+    monkeypatch.setattr(TaskModel, "train_step", counted)
+    train(place, tmp_path / "out")
+    assert len(traced) == 1
 
 
 def test_written_model_is_the_trained_one(done, place):
