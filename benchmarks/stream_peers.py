@@ -51,9 +51,12 @@ def run(texts):
 """
 
 # The same classifier as a file of 8-bit matrices, which onnxruntime runs.
-# What softmax leaves of padding is so small that processors are slow at it.
+# What softmax leaves of padding is so small that processors are slow at it. The thread
+# that calls obeys the first session of a process alone, so none may start before.
 _SESSION = """
 import onnxruntime
+def process_anew():
+    os.execv(sys.executable, sys.orig_argv)
 def started(path):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count()
@@ -71,6 +74,7 @@ model = plm.Classifier(plm.Encoder(plm.Config(**fields)), ["0", "1"])
 path = f"{job['folder']}/{job['shape']}-kerasplm.onnx"
 if not os.path.exists(path):
     plm.export_onnx(model, path, quantize="int8")
+    process_anew()
 tokenizer = plm.load_tokenizer(vocab, in_graph=False)
 session = started(path)
 def run(texts):
@@ -142,6 +146,7 @@ if not os.path.exists(made["int8"]):
     # The types of what fused operators give are not inferred.
     quantize_dynamic(made["float32"], made["int8"], weight_type=QuantType.QInt8,
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
+    process_anew()
 session = started(made[numbers])
 names = [one.name for one in session.get_inputs()]
 def run(texts):

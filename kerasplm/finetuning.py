@@ -169,8 +169,11 @@ def _trained(
         optimizer = optimizer_of(settings, -(-total // settings.accumulation))
         network = task.model(encoder, settings=settings, optimizer=optimizer)
         network.jit_compile = compiles(settings, features["train"])
-        lesson = Lesson(network, network, features["train"])
-        if teach is not None:
+        if teach is None:
+            lesson = Lesson(network, network, features["train"])
+            # A step that creates variables would be traced again without them.
+            optimizer.build(network.trainable_variables)
+        else:
             lesson = teach(network, features, optimizer, settings)
             network = lesson.network
     # Before hours of training: the result can be saved.

@@ -113,13 +113,6 @@ class TaskModel(WithoutIdlePooler, MethodTraining, keras.Model):
         asked["skip_padding"] = not self.scores_padding or _real_only.get()
         return self.encoder(inputs, training=training, **asked)
 
-    def make_train_function(self, force: bool = False) -> Any:
-        """Make what trains on the next batches of an iterator."""
-        # A first step that creates variables is traced once more without them.
-        if self.built and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-        return super().make_train_function(force)
-
     def train_step(self, *args: Any, **kwargs: Any) -> Any:
         """Train on one batch."""
         with real_tokens_only():
