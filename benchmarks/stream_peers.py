@@ -50,7 +50,6 @@ def run(texts):
     return [int(answer["label"]) for part in given for answer in ask(part)]
 """
 
-# The same classifier as a file of 8-bit matrices, which onnxruntime runs.
 # What softmax leaves of padding is so small that processors are slow at it. The thread
 # that calls obeys the first session of a process alone, so none may start before.
 _SESSION = """
@@ -65,6 +64,7 @@ def started(path):
                                         providers=["CPUExecutionProvider"])
 """
 
+# The same classifier as a file of 8-bit matrices, which onnxruntime runs.
 KERASPLM_INT8 = (
     _SESSION
     + """

@@ -23,6 +23,7 @@ from kerasplm.report.pictures import curves
 from kerasplm.run_folder import Prepared, claim, prepare
 from kerasplm.saving import family_of, save_checkpoint
 from kerasplm.starting import start
+from kerasplm.state_files import build_optimizer
 from kerasplm.task_models import TaskModel
 from kerasplm.tasks import Settings, Split, Task
 from kerasplm.tasks.cache import cached_features, length_statistics
@@ -172,7 +173,7 @@ def _trained(
         if teach is None:
             lesson = Lesson(network, network, features["train"])
             # A step that creates variables would be traced again without them.
-            optimizer.build(network.trainable_variables)
+            build_optimizer(network)
         else:
             lesson = teach(network, features, optimizer, settings)
             network = lesson.network

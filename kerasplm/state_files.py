@@ -16,6 +16,13 @@ from kerasplm.files import write_arrays
 _META = "meta"
 
 
+def build_optimizer(model: keras.Model) -> None:
+    """Create the variables of the optimizer of a compiled model, if it has none yet."""
+    # That which scales the loss would make its variables anew.
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
 def state_variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
     """Return the variables of a compiled model and of its optimizer, with names.
 
@@ -24,9 +31,7 @@ def state_variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
     Args:
         model: Compiled; the optimizer is built if it is not.
     """
-    # That which scales the loss would make its variables anew.
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     every = [*model.variables, *model.optimizer.variables]
     # Counters in the names of generators differ from process to process.
     return [(f"{n}:{list(v.shape)}:{v.name}", v) for n, v in enumerate(every)]

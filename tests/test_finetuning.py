@@ -54,7 +54,8 @@ def test_it_learns_and_writes_everything(done, place):
     assert right == done.scores["test"]["accuracy"]
 
 
-def test_steps_are_traced_once(place, tmp_path, monkeypatch):
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_steps_are_traced_once(precision, place, tmp_path, monkeypatch):
     """All variables exist before the first step, so that its graph stays."""
     traced, step = [], TaskModel.train_step
 
@@ -63,7 +64,7 @@ def test_steps_are_traced_once(place, tmp_path, monkeypatch):
         return step(self, data)
 
     monkeypatch.setattr(TaskModel, "train_step", counted)
-    train(place, tmp_path / "out")
+    train(place, tmp_path / "out", precision=precision)
     assert len(traced) == 1
 
 

@@ -306,14 +306,14 @@ class Task:
         settings = settings or self.settings(**changes)
         self._check_packing(settings)
         model = self.engine.model(self, encoder, settings)
-        metrics = []
+        metrics = None
         if isinstance(model, Classifier) and len(model.labels) > 1:
             # As an object: Keras makes one of a name during the first step.
-            metrics.append(keras.metrics.SparseCategoricalAccuracy("accuracy"))
+            metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
         model.compile(
             optimizer=optimizer or AdamW(settings.learning_rate),
             method=method_of(settings.method),
-            metrics=metrics or None,
+            metrics=metrics,
             # The length of batches varies elsewhere: XLA would compile for each.
             jit_compile=bool(settings.jit),
         )
