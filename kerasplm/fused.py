@@ -119,7 +119,8 @@ def normalized(
 
     if not forms.joins_norm(x):
         return norm(x)
-    gamma, beta = (ops.convert_to_tensor(w) for w in (norm.gamma, norm.beta))
+    # Keras leaves them in float32 where the activations have 16 bits.
+    gamma, beta = (ops.cast(w, x.dtype) for w in (norm.gamma, norm.beta))
     return forms.norm(x, gamma, beta, norm.epsilon)
 
 

@@ -87,11 +87,12 @@ def test_it_learns_with_dropout_and_shapes_of_any_size():
     assert after < before
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("numbers", ["float32", "bfloat16", "mixed bfloat16"])
 @pytest.mark.parametrize("fields", FIELDS, ids=str)
-def test_graphs_of_unknown_shapes_have_the_same_numbers(fields, dtype):
+def test_graphs_of_unknown_shapes_have_the_same_numbers(fields, numbers):
     # There the graph optimizer puts kernels in the place of groups of operations.
-    with computed_in(dtype, mixed=False):
+    dtype = numbers.split()[-1]
+    with computed_in(dtype, mixed=dtype != numbers):
         encoder = small(**fields)
     spec = {name: tf.TensorSpec((None, None), "int32") for name in BATCH}
 
@@ -104,6 +105,7 @@ def test_graphs_of_unknown_shapes_have_the_same_numbers(fields, dtype):
     full = encoder(BATCH, return_hidden_states=True)["hidden_states"]
     most = 4e-6 if dtype == "float32" else 0.06
     for one, other in zip(run(batch), full, strict=True):
+        assert one.dtype == other.dtype == dtype
         one, other = (tf.cast(x, "float32").numpy() for x in (one, other))
         difference = (one - other)[BATCH["padding_mask"]]
         np.testing.assert_allclose(difference, 0, rtol=0, atol=most)
