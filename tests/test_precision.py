@@ -7,8 +7,10 @@ import pytest
 import kerasplm as plm
 from kerasplm import precision, tensorflow_kernels
 from kerasplm.errors import ConfigError
+from kerasplm.tasks.judging import Judge
 from tests.asking import encoder, texts, tokenizer, write
 from tests.models import tiny_seq2seq
+from tests.test_shared_rows import KINDS, tools_of
 
 # Their steps are 2^-8 and 2^-11 of a number, and the weights of this model are wide.
 HALF = {"bfloat16": 0.1, "float16": 0.0125}
@@ -53,6 +55,24 @@ def test_a_model_that_writes_takes_it(tmp_path):
     plm.save_checkpoint(model, tmp_path / "model.ckpt", family=model.family)
     half = plm.load(tmp_path, precision="bfloat16")
     assert half.compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_of_every_kind_are_judged_in_16_bits(kind):
+    """As a fine-tuning judges them, whose weights stay float32."""
+    task, rows, module, choices = KINDS[kind]
+    settings = task.settings(batch_size=4, **choices)
+    losses = {}
+    for dtype in ("float32", *HALF):
+        keras.utils.set_random_seed(0)
+        with precision.computed_in(dtype, mixed=True):
+            cut, body = tools_of(module)
+            model = task.model(body, settings=settings)
+        features = task.features(rows, cut, settings)
+        losses[dtype] = Judge(task, model, settings, cut).score(rows, features)["loss"]
+        assert model.compute_dtype == dtype
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.01)
+    assert losses["float16"] == pytest.approx(losses["float32"], rel=0.002)
 
 
 def test_it_is_checked(place):
