@@ -264,8 +264,13 @@ def test_a_training_goes_on_where_it_stopped():
             np.testing.assert_array_equal(one[name], other[name])
 
 
-def test_fine_tuning_in_shared_rows(place, tmp_path):
-    done = train(place, tmp_path / "out", packing=True, jit=True)
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"precision": "float16", "accumulation": 2, "ema": 0.5, "epochs": 8}],
+    ids=str,
+)
+def test_fine_tuning_in_shared_rows(changes, place, tmp_path):
+    done = train(place, tmp_path / "out", packing=True, jit=True, **changes)
     assert done.scores["dev"]["accuracy"] > 0.9
     with pytest.raises(ConfigError, match="other settings"):
         train(place, tmp_path / "out", packing=False)
