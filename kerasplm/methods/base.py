@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 
 from kerasplm.errors import ConfigError
+from kerasplm.state_files import build_optimizer
 
 Tensor = Any
 
@@ -146,7 +147,7 @@ class MethodTraining:
         self.compile(**keras.saving.deserialize_keras_object(config))
         model: Any = self
         if model.built:
-            model.optimizer.build(model.trainable_variables)
+            build_optimizer(model)
 
 
 def batch_loss(model: keras.Model, batch: Batch, outputs: Any) -> Tensor:
